@@ -1,0 +1,229 @@
+//! The two databases, and the macro that runs one statement on either.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Postgres, SqlSafeStr, Sqlite, Transaction};
+
+use crate::error::{Error, Result};
+use crate::ids::Id;
+
+/// A server answers 503 sooner than most clients give up.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long SQLite waits for a writer in another process, such as the command line.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Each SQLite connection is a thread; reads are short and the file is mostly in the page cache.
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 10;
+
+/// The same thing for one or the other database: pools, a connection, a transaction.
+pub(crate) enum Backend<S, P> {
+    Sqlite(S),
+    Postgres(P),
+}
+
+/// A connection for single reads.
+pub(crate) type Conn = Backend<PoolConnection<Sqlite>, PoolConnection<Postgres>>;
+/// A transaction; dropped without a commit, it rolls back.
+pub(crate) type Tx = Backend<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
+
+/// Runs one statement on a `Conn` or `Tx`: `sql!(fetch_all, conn, "select ... $1", value)`. The verb is one of sqlx's
+/// `fetch_all`, `fetch_optional`, `fetch_one` (rows as tuples), or `execute` (the number of rows affected).
+macro_rules! sql {
+    (execute, $conn:expr, $text:expr $(, $value:expr)* $(,)?) => {
+        match $conn {
+            $crate::db::Backend::Sqlite(c) => sqlx::query::<sqlx::Sqlite>($text)$(.bind($value))*
+                .execute(&mut **c).await.map(|done| done.rows_affected()),
+            $crate::db::Backend::Postgres(c) => sqlx::query::<sqlx::Postgres>($text)$(.bind($value))*
+                .execute(&mut **c).await.map(|done| done.rows_affected()),
+        }
+    };
+    ($fetch:ident, $conn:expr, $text:expr $(, $value:expr)* $(,)?) => {
+        match $conn {
+            $crate::db::Backend::Sqlite(c) => {
+                sqlx::query_as::<sqlx::Sqlite, _>($text)$(.bind($value))*.$fetch(&mut **c).await
+            }
+            $crate::db::Backend::Postgres(c) => {
+                sqlx::query_as::<sqlx::Postgres, _>($text)$(.bind($value))*.$fetch(&mut **c).await
+            }
+        }
+    };
+}
+
+/// The database. Clones share their connections.
+#[derive(Clone)]
+pub struct Db(Backend<SqlitePools, PgPool>);
+
+/// SQLite has one writer at a time: waiting for the connection is fairer and quicker than waiting for the file's lock.
+#[derive(Clone)]
+struct SqlitePools {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Db {
+    /// Opens the database and brings its schema up to date. Several processes may do so at the same time.
+    ///
+    /// `url` is `sqlite:` and the path of a file (no options, no escapes), which is created with mode 0600 if missing,
+    /// in a folder that exists; or the `postgres://` address of an existing database.
+    ///
+    /// # Errors
+    /// [`Error::Url`], [`Error::CreateFile`], [`Error::Migrate`], or [`Error::Unavailable`] if nothing answers.
+    pub async fn connect(url: &str) -> Result<Db> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            Self::open_sqlite(path.strip_prefix("//").unwrap_or(path)).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            Self::connect_postgres(url).await
+        } else {
+            Err(Error::Url("this is not the address of a database"))
+        }
+    }
+
+    async fn open_sqlite(path: &str) -> Result<Db> {
+        if path.is_empty() || path == ":memory:" {
+            return Err(Error::Url("SQLite needs a file"));
+        }
+        create_private_file(Path::new(path)).map_err(Error::CreateFile)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            // An acknowledged write survives a power failure; with NORMAL, the last ones in the WAL might not.
+            .synchronous(SqliteSynchronous::Full)
+            // Deleted faces are overwritten in the file, not merely unlinked.
+            .pragma("secure_delete", "on");
+        let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
+        let writing = options.clone().journal_mode(SqliteJournalMode::Wal);
+        let writer = pool().max_connections(1).connect_with(writing).await?;
+        // SQLite's migrations take no lock of their own.
+        let mut tx = writer.begin_with("begin immediate").await?;
+        migrator().run_direct(None, &mut *tx, false).await?;
+        tx.commit().await?;
+        let readers = pool().max_connections(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
+        Ok(Db(Backend::Sqlite(SqlitePools { writer, readers })))
+    }
+
+    async fn connect_postgres(url: &str) -> Result<Db> {
+        let options = url.parse().map_err(|_| Error::Url("this PostgreSQL address cannot be read"))?;
+        let pool = PgPoolOptions::new()
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .max_connections(POSTGRES_CONNECTIONS)
+            .connect_with(options)
+            .await?;
+        let mut connection = pool.acquire().await?;
+        migrator().run_direct(None, &mut *connection, false).await?;
+        Ok(Db(Backend::Postgres(pool)))
+    }
+
+    /// Whether the database answers, for health checks.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if not.
+    pub async fn ping(&self) -> Result<()> {
+        let mut conn = self.read().await?;
+        let _: Option<(Id,)> = sql!(fetch_optional, &mut conn, "select id from accounts limit 1")?;
+        Ok(())
+    }
+
+    /// Waits for the statements that run and closes all connections; later calls are [`Error::Unavailable`].
+    pub async fn close(&self) {
+        match &self.0 {
+            Backend::Sqlite(pools) => {
+                pools.readers.close().await;
+                pools.writer.close().await;
+            }
+            Backend::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// A connection for a single read.
+    pub(crate) async fn read(&self) -> Result<Conn> {
+        Ok(match &self.0 {
+            Backend::Sqlite(pools) => Backend::Sqlite(pools.readers.acquire().await?),
+            Backend::Postgres(pool) => Backend::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// A transaction whose reads all see the database at one moment.
+    pub(crate) async fn read_snapshot(&self) -> Result<Tx> {
+        Ok(match &self.0 {
+            Backend::Sqlite(pools) => Backend::Sqlite(pools.readers.begin().await?),
+            Backend::Postgres(pool) => {
+                Backend::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
+            }
+        })
+    }
+
+    /// A transaction that writes rows of `account`, one at a time.
+    ///
+    /// SQLite has one writer anyway. On PostgreSQL, locking the account's row rules out deadlocks and races between
+    /// writers of one account (two additions to the same enrollments, a deletion during an addition) at once.
+    pub(crate) async fn write(&self, account: Id) -> Result<Tx> {
+        let mut tx = self.write_unlocked().await?;
+        if let Backend::Postgres(tx) = &mut tx {
+            let lock = "select id from accounts where id = $1 for no key update";
+            sqlx::query(lock).bind(account).execute(&mut **tx).await?;
+        }
+        Ok(tx)
+    }
+
+    /// A transaction that writes, without the account's lock.
+    pub(crate) async fn write_unlocked(&self) -> Result<Tx> {
+        Ok(match &self.0 {
+            Backend::Sqlite(pools) => Backend::Sqlite(pools.writer.begin_with("begin immediate").await?),
+            Backend::Postgres(pool) => Backend::Postgres(pool.begin().await?),
+        })
+    }
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Backend::Sqlite(_) => "Db(SQLite)",
+            Backend::Postgres(_) => "Db(PostgreSQL)",
+        })
+    }
+}
+
+impl Tx {
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self {
+            Backend::Sqlite(tx) => tx.commit().await?,
+            Backend::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+impl<S: Clone, P: Clone> Clone for Backend<S, P> {
+    fn clone(&self) -> Self {
+        match self {
+            Backend::Sqlite(sqlite) => Backend::Sqlite(sqlite.clone()),
+            Backend::Postgres(postgres) => Backend::Postgres(postgres.clone()),
+        }
+    }
+}
+
+/// All files of `migrations/`, in order.
+fn migrator() -> Migrator {
+    let files = [(1, "initial", include_str!("../migrations/0001_initial.sql"))];
+    let migration = |(version, name, text): (i64, &'static str, &'static str)| {
+        Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+    };
+    Migrator::with_migrations(files.map(migration).into())
+}
+
+/// SQLite would create the file readable by everyone, and gives its log files the mode of the main file.
+fn create_private_file(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}

@@ -1,0 +1,151 @@
+//! Embeddings: the face vectors of enrollments, each with a dense position from 0.
+
+use std::fmt;
+use std::ops::DerefMut;
+
+use sqlx::{PgConnection, SqliteConnection};
+
+use crate::collections;
+use crate::db::{Backend, Db, Tx};
+use crate::error::{Error, Result};
+use crate::ids::{Id, Kind, Micros};
+use crate::tombstones;
+use crate::vector::{self, Vector};
+
+/// A stored embedding.
+#[derive(Clone, PartialEq)]
+pub struct Embedding {
+    /// The id.
+    pub id: Id,
+    /// Its place among the embeddings of the enrollment, from 0 without gaps.
+    pub position: u32,
+    /// The model that made it; vectors of different models cannot be compared.
+    pub model: String,
+    /// The vector as it was stored.
+    pub vector: Vec<f32>,
+}
+
+impl fmt::Debug for Embedding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedding")
+            .field("id", &self.id)
+            .field("position", &self.position)
+            .field("model", &self.model)
+            .field("vector", &format_args!("{} values", self.vector.len()))
+            .finish()
+    }
+}
+
+/// An embedding to be stored.
+#[derive(Clone)]
+pub struct NewEmbedding {
+    /// A new id of [`Kind::Embedding`].
+    pub id: Id,
+    /// The model that made it.
+    pub model: String,
+    /// The vector.
+    pub vector: Vec<f32>,
+    /// The quality of the image, as JSON.
+    pub quality: Option<String>,
+    /// Where the image is kept, if it is.
+    pub image_key: Option<String>,
+}
+
+impl fmt::Debug for NewEmbedding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewEmbedding")
+            .field("id", &self.id)
+            .field("model", &self.model)
+            .field("vector", &format_args!("{} values", self.vector.len()))
+            .field("quality", &self.quality)
+            .field("image_key", &self.image_key)
+            .finish()
+    }
+}
+
+/// Adds embeddings behind those that an enrollment has, of which there may be `max` in all.
+///
+/// # Errors
+/// [`Error::NotFound`] or [`Error::Gone`] for the enrollment, [`Error::TooManyEmbeddings`], and [`Error::Conflict`] if
+/// an id is there already. Nothing is stored then.
+pub async fn append(db: &Db, account: Id, enrollment: Id, new: &[NewEmbedding], max: u32, now: Micros) -> Result<()> {
+    let added = new.len() as i64;
+    let mut tx = db.write(account).await?;
+    let text = "update enrollments set embedding_count = embedding_count + $3, updated = $4 \
+                where account_id = $1 and id = $2 returning embedding_count";
+    let row: Option<(i64,)> = sql!(fetch_optional, &mut tx, text, account, enrollment, added, now)?;
+    let Some((total,)) = row else {
+        return Err(tombstones::missing(&mut tx, account, Kind::Enrollment, enrollment).await);
+    };
+    let stored = total - added;
+    if total > i64::from(max) {
+        return Err(Error::TooManyEmbeddings { limit: max, stored: stored as u32, added: added as u32 });
+    }
+    insert_from(&mut tx, account, enrollment, stored, new, now).await?;
+    collections::bump_all_of(&mut tx, account, enrollment, now).await?;
+    tx.commit().await
+}
+
+/// The embeddings of an enrollment with their vectors, in the order of their positions.
+///
+/// # Errors
+/// [`Error::NotFound`] or [`Error::Gone`] for the enrollment.
+pub async fn list(db: &Db, account: Id, enrollment: Id) -> Result<Vec<Embedding>> {
+    let mut conn = db.read().await?;
+    let text = "select id, position, model, vector from embeddings \
+                where account_id = $1 and enrollment_id = $2 order by position";
+    let rows: Vec<(Id, i64, String, Vector)> = sql!(fetch_all, &mut conn, text, account, enrollment)?;
+    if rows.is_empty() {
+        check_enrollment(&mut conn, account, enrollment).await?;
+    }
+    let embedding = |(id, position, model, Vector(vector))| {
+        let position = i64::cast_unsigned(position) as u32;
+        Embedding { id, position, model, vector }
+    };
+    Ok(rows.into_iter().map(embedding).collect())
+}
+
+/// Stores embeddings at the positions from `position` on.
+pub(crate) async fn insert_from(
+    tx: &mut Tx,
+    account: Id,
+    enrollment: Id,
+    position: i64,
+    new: &[NewEmbedding],
+    now: Micros,
+) -> Result<()> {
+    let text = "insert into embeddings \
+                (id, account_id, enrollment_id, position, model, dimension, vector, quality, image_key, created) \
+                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    for (position, embedding) in (position..).zip(new) {
+        let NewEmbedding { id, model, vector, quality, image_key } = embedding;
+        let (model, quality, image_key) = (model.as_str(), quality.as_deref(), image_key.as_deref());
+        let (dimension, bytes) = (vector.len() as i64, vector::to_bytes(vector));
+        sql!(
+            execute, &mut *tx, text, id, account, enrollment, position, model, dimension, bytes, quality, image_key,
+            now
+        )?;
+    }
+    Ok(())
+}
+
+/// Deletes the embeddings of an enrollment and returns the keys of their images.
+pub(crate) async fn delete_all_of(tx: &mut Tx, account: Id, enrollment: Id) -> Result<Vec<String>> {
+    let text = "delete from embeddings where account_id = $1 and enrollment_id = $2 returning image_key";
+    let rows: Vec<(Option<String>,)> = sql!(fetch_all, tx, text, account, enrollment)?;
+    Ok(rows.into_iter().filter_map(|(key,)| key).collect())
+}
+
+/// Fails unless the account has this enrollment.
+pub(crate) async fn check_enrollment<S, P>(conn: &mut Backend<S, P>, account: Id, id: Id) -> Result<()>
+where
+    S: DerefMut<Target = SqliteConnection>,
+    P: DerefMut<Target = PgConnection>,
+{
+    let text = "select id from enrollments where account_id = $1 and id = $2";
+    let row: Option<(Id,)> = sql!(fetch_optional, &mut *conn, text, account, id)?;
+    match row {
+        Some(_) => Ok(()),
+        None => Err(tombstones::missing(conn, account, Kind::Enrollment, id).await),
+    }
+}

@@ -1,0 +1,207 @@
+//! Enrollments: people with a name and one or more embeddings.
+
+use crate::collections;
+use crate::db::Db;
+use crate::embeddings::{self, NewEmbedding};
+use crate::error::Result;
+use crate::ids::{Id, Kind, Micros};
+use crate::page::{Page, Window};
+use crate::tombstones;
+
+/// An enrollment as lists show it: without vectors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrollment {
+    /// The id.
+    pub id: Id,
+    /// The account it belongs to.
+    pub account_id: Id,
+    /// The name of the person.
+    pub name: String,
+    /// The first collection it joined, of those it is still in.
+    pub collection_id: Option<Id>,
+    /// Its embeddings in the order of insertion.
+    pub embeddings: Vec<EmbeddingRef>,
+    /// When it was made.
+    pub created: Micros,
+    /// When it last got embeddings.
+    pub updated: Micros,
+}
+
+/// An embedding without its vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddingRef {
+    /// The id.
+    pub id: Id,
+    /// Where its image is kept, if it is.
+    pub image_key: Option<String>,
+}
+
+/// An enrollment to be stored.
+#[derive(Debug, Clone)]
+pub struct NewEnrollment {
+    /// A new id of [`Kind::Enrollment`].
+    pub id: Id,
+    /// The name of the person.
+    pub name: String,
+    /// A collection to join.
+    pub collection_id: Option<Id>,
+    /// Its first embeddings, in order.
+    pub embeddings: Vec<NewEmbedding>,
+}
+
+/// Which enrollments to list; by default all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter<'a> {
+    /// Only this one.
+    pub id: Option<Id>,
+    /// Only members of this collection.
+    pub collection_id: Option<Id>,
+    /// Only those with exactly this name.
+    pub name: Option<&'a str>,
+    /// At most so many, from 1.
+    pub limit: Option<u32>,
+    /// Only those behind this id: [`Page::next`] of the page before.
+    pub after: Option<Id>,
+}
+
+/// Stores an enrollment, its embeddings and its membership: all or nothing.
+///
+/// # Errors
+/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone) for the collection, and
+/// [`Conflict`](crate::Error::Conflict) if an id is there already.
+pub async fn insert(db: &Db, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
+    let mut tx = db.write(account).await?;
+    let text = "insert into enrollments (id, account_id, name, embedding_count, created, updated) \
+                values ($1, $2, $3, $4, $5, $5)";
+    let count = new.embeddings.len() as i64;
+    sql!(execute, &mut tx, text, new.id, account, new.name.as_str(), count, now)?;
+    embeddings::insert_from(&mut tx, account, new.id, 0, &new.embeddings, now).await?;
+    if let Some(collection) = new.collection_id {
+        collections::join(&mut tx, account, collection, new.id, now).await?;
+    }
+    tx.commit().await
+}
+
+/// The enrollment with this id.
+///
+/// # Errors
+/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone).
+pub async fn by_id(db: &Db, account: Id, id: Id) -> Result<Enrollment> {
+    let page = list(db, account, &Filter { id: Some(id), ..Filter::default() }).await?;
+    Ok(page.items.into_iter().next().expect("list fails for an id that is not there"))
+}
+
+/// One row per enrollment and embedding.
+type Row = (Id, String, Micros, Micros, Option<Id>, Option<Id>, Option<String>);
+
+/// The text of a list: `$from` chooses the enrollments, `$1` is the account, `$2` and `$3` the range of ids, `$4` the
+/// number of enrollments. One statement for all pages, so a page is consistent and needs no query per row.
+macro_rules! page_of {
+    ($from:literal) => {
+        concat!(
+            "select p.id, p.name, p.created, p.updated, p.collection_id, b.id, b.image_key from (\
+                select e.id, e.name, e.created, e.updated, (\
+                    select f.collection_id from members f where f.enrollment_id = e.id \
+                    order by f.created, f.collection_id limit 1\
+                ) as collection_id ",
+            $from,
+            " order by e.id limit $4\
+            ) p left join embeddings b on b.enrollment_id = p.id order by p.id, b.position"
+        )
+    };
+}
+
+/// The enrollments that match the filter, oldest first.
+///
+/// # Errors
+/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone) if the filter names an enrollment or a
+/// collection that is not there.
+pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Enrollment>> {
+    let window = Window::new(filter.id, filter.after, filter.limit);
+    let (first, last, name) = (window.first.as_slice(), window.last.as_slice(), filter.name);
+    let mut conn = db.read().await?;
+    let rows: Vec<Row> = match (filter.collection_id, name) {
+        (Some(collection), name) => {
+            let text = page_of!(
+                "from members m join enrollments e on e.id = m.enrollment_id where m.account_id = $1 and \
+                 m.collection_id = $5 and m.enrollment_id >= $2 and m.enrollment_id <= $3 and \
+                 ($6 is null or e.name = $6)"
+            );
+            sql!(fetch_all, &mut conn, text, account, first, last, window.rows, collection, name)?
+        }
+        (None, Some(name)) => {
+            let text =
+                page_of!("from enrollments e where e.account_id = $1 and e.id >= $2 and e.id <= $3 and e.name = $5");
+            sql!(fetch_all, &mut conn, text, account, first, last, window.rows, name)?
+        }
+        (None, None) => {
+            let text = page_of!("from enrollments e where e.account_id = $1 and e.id >= $2 and e.id <= $3");
+            sql!(fetch_all, &mut conn, text, account, first, last, window.rows)?
+        }
+    };
+    if rows.is_empty() {
+        check_filter(&mut conn, account, filter).await?;
+    }
+    Ok(window.page(from_rows(account, rows), |enrollment| enrollment.id))
+}
+
+/// Deletes an enrollment with its embeddings and memberships. Returns the keys of the images it leaves behind.
+///
+/// # Errors
+/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone).
+pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Vec<String>> {
+    let mut tx = db.write(account).await?;
+    collections::bump_all_of(&mut tx, account, id, now).await?;
+    sql!(execute, &mut tx, "delete from members where account_id = $1 and enrollment_id = $2", account, id)?;
+    let images = embeddings::delete_all_of(&mut tx, account, id).await?;
+    let text = "delete from enrollments where account_id = $1 and id = $2";
+    if sql!(execute, &mut tx, text, account, id)? == 0 {
+        return Err(tombstones::missing(&mut tx, account, Kind::Enrollment, id).await);
+    }
+    tombstones::insert(&mut tx, account, Kind::Enrollment, id, now).await?;
+    tx.commit().await?;
+    Ok(images)
+}
+
+/// How many enrollments the account has.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn count(db: &Db, account: Id) -> Result<u64> {
+    let mut conn = db.read().await?;
+    let (count,): (i64,) =
+        sql!(fetch_one, &mut conn, "select count(*) from enrollments where account_id = $1", account)?;
+    Ok(count as u64)
+}
+
+/// An empty list is an answer, unless the filter names something that is not there.
+async fn check_filter(conn: &mut crate::db::Conn, account: Id, filter: &Filter<'_>) -> Result<()> {
+    if let Some(id) = filter.id {
+        embeddings::check_enrollment(conn, account, id).await?;
+    }
+    if let Some(id) = filter.collection_id {
+        collections::check(conn, account, id).await?;
+    }
+    Ok(())
+}
+
+fn from_rows(account_id: Id, rows: Vec<Row>) -> Vec<Enrollment> {
+    let mut enrollments: Vec<Enrollment> = Vec::new();
+    for (id, name, created, updated, collection_id, embedding, image_key) in rows {
+        if enrollments.last().is_none_or(|last| last.id != id) {
+            enrollments.push(Enrollment {
+                id,
+                account_id,
+                name,
+                collection_id,
+                embeddings: Vec::new(),
+                created,
+                updated,
+            });
+        }
+        if let (Some(id), Some(enrollment)) = (embedding, enrollments.last_mut()) {
+            enrollment.embeddings.push(EmbeddingRef { id, image_key });
+        }
+    }
+    enrollments
+}

@@ -1,0 +1,92 @@
+//! What can go wrong with rows.
+
+use sqlx::error::DatabaseError;
+use thiserror::Error;
+
+use crate::ids::{Id, Kind};
+
+/// An error of the store. No message holds SQL text, names of people or connection strings.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// There is no such row in this account; it may exist in another one.
+    #[error("there is no {kind} with the id {id}")]
+    NotFound {
+        /// What was looked for; the id itself may be of another kind.
+        kind: Kind,
+        /// The id as asked for.
+        id: Id,
+    },
+    /// The row was in this account and has been deleted.
+    #[error("the {kind} with the id {id} has been deleted")]
+    Gone {
+        /// What was looked for.
+        kind: Kind,
+        /// The id as asked for.
+        id: Id,
+    },
+    /// An enrollment would get more embeddings than allowed. Nothing was stored.
+    #[error("an enrollment holds at most {limit} embeddings: this one has {stored}, so {added} more do not fit")]
+    TooManyEmbeddings {
+        /// The configured limit.
+        limit: u32,
+        /// How many the enrollment holds.
+        stored: u32,
+        /// How many were to be added.
+        added: u32,
+    },
+    /// A value that must be unique is there already (an id, or the hash of a key).
+    #[error("a row with the same unique value exists already")]
+    Conflict(#[source] sqlx::Error),
+    /// The database cannot be reached, is busy, full or shutting down: try again later.
+    #[error("the database is not available: try again later")]
+    Unavailable(#[source] sqlx::Error),
+    /// The address of the database cannot be used.
+    #[error("{0}: give sqlite:<path of a file> or postgres://user:password@host/database")]
+    Url(&'static str),
+    /// The file of the database cannot be created.
+    #[error("the database file cannot be created")]
+    CreateFile(#[source] std::io::Error),
+    /// The schema cannot be brought up to date; most often, the database was written by a newer version.
+    #[error("the database schema cannot be brought up to date")]
+    Migrate(#[source] Box<sqlx::migrate::MigrateError>),
+    /// Anything else that the database answers: a defect in this program or damaged data.
+    #[error("the database refused a statement or returned unexpected data")]
+    Database(#[source] sqlx::Error),
+}
+
+/// A result of the store.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Error {
+        use sqlx::Error as E;
+        match &error {
+            E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => Error::Unavailable(error),
+            E::Database(cause) if cause.is_unique_violation() => Error::Conflict(error),
+            E::Database(cause) if is_transient(cause.as_ref()) => Error::Unavailable(error),
+            _ => Error::Database(error),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for Error {
+    fn from(error: sqlx::migrate::MigrateError) -> Error {
+        match error {
+            sqlx::migrate::MigrateError::Execute(cause) => cause.into(),
+            other => Error::Migrate(Box::new(other)),
+        }
+    }
+}
+
+/// Whether the same statement may succeed later.
+///
+/// SQLite: the primary result codes BUSY, LOCKED, NOMEM, IOERR, FULL and CANTOPEN (sqlite.org/rescode.html); the upper bits of a code
+/// only refine it. PostgreSQL: the classes connection exception, insufficient resources, operator intervention and
+/// transaction rollback (appendix A of its manual); SQLSTATEs have five characters, SQLite's codes at most four digits.
+fn is_transient(error: &dyn DatabaseError) -> bool {
+    let Some(code) = error.code() else { return false };
+    if code.len() == 5 {
+        return ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class));
+    }
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 10 | 13 | 14))
+}

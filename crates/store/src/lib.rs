@@ -1,0 +1,26 @@
+//! The rows of the server, in SQLite or PostgreSQL, behind free functions: one module per table, the same verbs in all.
+//!
+//! Every function that touches a tenant's data takes the account, and every statement names it: an id of another
+//! account is simply [`Error::NotFound`]. Clock and ids come from the caller. Nothing here logs.
+//!
+//! A statement is written once for both databases and run through `sql!` (see `db.rs`).
+
+#[macro_use]
+mod db;
+mod error;
+mod ids;
+mod page;
+mod tombstones;
+mod vector;
+
+pub mod accounts;
+pub mod collections;
+pub mod embeddings;
+pub mod enrollments;
+pub mod keys;
+pub mod snapshots;
+
+pub use db::Db;
+pub use error::{Error, Result};
+pub use ids::{Id, Kind, MAX_TEXT_CHARS, Micros, ParseIdError};
+pub use page::Page;

@@ -1,0 +1,30 @@
+//! Ids of deleted rows.
+
+use std::ops::DerefMut;
+
+use sqlx::{PgConnection, SqliteConnection};
+
+use crate::db::{Backend, Tx};
+use crate::error::{Error, Result};
+use crate::ids::{Id, Kind, Micros};
+
+pub(crate) async fn insert(tx: &mut Tx, account: Id, kind: Kind, id: Id, now: Micros) -> Result<()> {
+    let text = "insert into tombstones (id, account_id, kind, deleted) values ($1, $2, $3, $4)";
+    sql!(execute, tx, text, id, account, kind.as_str(), now)?;
+    Ok(())
+}
+
+/// The error for a row that is not there: deleted, or never seen in this account.
+pub(crate) async fn missing<S, P>(conn: &mut Backend<S, P>, account: Id, kind: Kind, id: Id) -> Error
+where
+    S: DerefMut<Target = SqliteConnection>,
+    P: DerefMut<Target = PgConnection>,
+{
+    let text = "select kind from tombstones where account_id = $1 and id = $2 and kind = $3";
+    let found: Result<Option<(String,)>, _> = sql!(fetch_optional, conn, text, account, id, kind.as_str());
+    match found {
+        Ok(Some(_)) => Error::Gone { kind, id },
+        Ok(None) => Error::NotFound { kind, id },
+        Err(error) => error.into(),
+    }
+}
