@@ -7,7 +7,7 @@ use sqlx::{PgConnection, SqliteConnection};
 
 use crate::db::{Backend, Db, Tx};
 use crate::embeddings::check_enrollment;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
 use crate::page::{Page, Window};
 use crate::tombstones;
@@ -98,7 +98,7 @@ impl fmt::Debug for GalleryRow {
 /// Stores an empty collection.
 ///
 /// # Errors
-/// [`Conflict`](crate::Error::Conflict) if the id is there already.
+/// [`Error::Conflict`] if the id is there already.
 pub async fn insert(db: &Db, account: Id, new: &NewCollection<'_>, now: Micros) -> Result<()> {
     let mut tx = db.write(account).await?;
     let text = "insert into collections (id, account_id, name, unknowns, version, created, updated) \
@@ -110,10 +110,10 @@ pub async fn insert(db: &Db, account: Id, new: &NewCollection<'_>, now: Micros) 
 /// The collection with this id.
 ///
 /// # Errors
-/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone).
+/// [`Error::NotFound`] or [`Error::Gone`].
 pub async fn by_id(db: &Db, account: Id, id: Id) -> Result<Collection> {
     let page = list(db, account, &Filter { id: Some(id), ..Filter::default() }).await?;
-    Ok(page.items.into_iter().next().expect("list fails for an id that is not there"))
+    page.items.into_iter().next().ok_or(Error::NotFound { kind: Kind::Collection, id })
 }
 
 /// One row per collection and member.
@@ -122,7 +122,7 @@ type Row = (Id, String, bool, i64, Micros, Micros, Option<Id>);
 /// The collections that match the filter, oldest first.
 ///
 /// # Errors
-/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone) if the filter names a collection that is not
+/// [`Error::NotFound`] or [`Error::Gone`] if the filter names a collection that is not
 /// there.
 pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Collection>> {
     let window = Window::new(filter.id, filter.after, filter.limit);
@@ -143,7 +143,7 @@ pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Coll
 /// The version of a collection: a single look-up, to be made before every identification.
 ///
 /// # Errors
-/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone).
+/// [`Error::NotFound`] or [`Error::Gone`].
 pub async fn version(db: &Db, account: Id, id: Id) -> Result<i64> {
     let mut conn = db.read().await?;
     let text = "select version from collections where account_id = $1 and id = $2";
@@ -157,7 +157,7 @@ pub async fn version(db: &Db, account: Id, id: Id) -> Result<i64> {
 /// Everything an in-memory gallery is built of, consistent with the version that comes with it.
 ///
 /// # Errors
-/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone).
+/// [`Error::NotFound`] or [`Error::Gone`].
 pub async fn gallery(db: &Db, account: Id, id: Id) -> Result<Gallery> {
     let mut tx = db.read_snapshot().await?;
     let text = "select version, unknowns from collections where account_id = $1 and id = $2";
@@ -183,7 +183,7 @@ pub async fn gallery(db: &Db, account: Id, id: Id) -> Result<Gallery> {
 /// Puts an enrollment into a collection. Returns whether it was not there before; only then does the version grow.
 ///
 /// # Errors
-/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone) for either of them.
+/// [`Error::NotFound`] or [`Error::Gone`] for either of them.
 pub async fn add_member(db: &Db, account: Id, collection: Id, enrollment: Id, now: Micros) -> Result<bool> {
     let mut tx = db.write(account).await?;
     check(&mut tx, account, collection).await?;
@@ -196,7 +196,7 @@ pub async fn add_member(db: &Db, account: Id, collection: Id, enrollment: Id, no
 /// Deletes a collection. Its enrollments stay.
 ///
 /// # Errors
-/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone).
+/// [`Error::NotFound`] or [`Error::Gone`].
 pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<()> {
     let mut tx = db.write(account).await?;
     sql!(execute, &mut tx, "delete from members where account_id = $1 and collection_id = $2", account, id)?;

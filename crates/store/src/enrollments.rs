@@ -3,7 +3,7 @@
 use crate::collections;
 use crate::db::Db;
 use crate::embeddings::{self, NewEmbedding};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
 use crate::page::{Page, Window};
 use crate::tombstones;
@@ -67,8 +67,8 @@ pub struct Filter<'a> {
 /// Stores an enrollment, its embeddings and its membership: all or nothing.
 ///
 /// # Errors
-/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone) for the collection, and
-/// [`Conflict`](crate::Error::Conflict) if an id is there already.
+/// [`Error::NotFound`] or [`Error::Gone`] for the collection, and
+/// [`Error::Conflict`] if an id is there already.
 pub async fn insert(db: &Db, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
     let mut tx = db.write(account).await?;
     let text = "insert into enrollments (id, account_id, name, embedding_count, created, updated) \
@@ -85,10 +85,10 @@ pub async fn insert(db: &Db, account: Id, new: &NewEnrollment, now: Micros) -> R
 /// The enrollment with this id.
 ///
 /// # Errors
-/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone).
+/// [`Error::NotFound`] or [`Error::Gone`].
 pub async fn by_id(db: &Db, account: Id, id: Id) -> Result<Enrollment> {
     let page = list(db, account, &Filter { id: Some(id), ..Filter::default() }).await?;
-    Ok(page.items.into_iter().next().expect("list fails for an id that is not there"))
+    page.items.into_iter().next().ok_or(Error::NotFound { kind: Kind::Enrollment, id })
 }
 
 /// One row per enrollment and embedding.
@@ -114,7 +114,7 @@ macro_rules! page_of {
 /// The enrollments that match the filter, oldest first.
 ///
 /// # Errors
-/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone) if the filter names an enrollment or a
+/// [`Error::NotFound`] or [`Error::Gone`] if the filter names an enrollment or a
 /// collection that is not there.
 pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Enrollment>> {
     let window = Window::new(filter.id, filter.after, filter.limit);
@@ -148,7 +148,7 @@ pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Enro
 /// Deletes an enrollment with its embeddings and memberships. Returns the keys of the images it leaves behind.
 ///
 /// # Errors
-/// [`NotFound`](crate::Error::NotFound) or [`Gone`](crate::Error::Gone).
+/// [`Error::NotFound`] or [`Error::Gone`].
 pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Vec<String>> {
     let mut tx = db.write(account).await?;
     collections::bump_all_of(&mut tx, account, id, now).await?;

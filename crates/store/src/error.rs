@@ -80,9 +80,10 @@ impl From<sqlx::migrate::MigrateError> for Error {
 
 /// Whether the same statement may succeed later.
 ///
-/// SQLite: the primary result codes BUSY, LOCKED, NOMEM, IOERR, FULL and CANTOPEN (sqlite.org/rescode.html); the upper bits of a code
-/// only refine it. PostgreSQL: the classes connection exception, insufficient resources, operator intervention and
-/// transaction rollback (appendix A of its manual); SQLSTATEs have five characters, SQLite's codes at most four digits.
+/// SQLite: the primary result codes BUSY, LOCKED, NOMEM, IOERR, FULL and CANTOPEN (sqlite.org/rescode.html); the upper
+/// bits of a code only refine it. PostgreSQL: the classes connection exception, insufficient resources, operator
+/// intervention and transaction rollback (appendix A of its manual). Its codes have five characters, those of SQLite at
+/// most four digits.
 fn is_transient(error: &dyn DatabaseError) -> bool {
     let Some(code) = error.code() else { return false };
     if code.len() == 5 {

@@ -1,4 +1,4 @@
-//! Opaque public ids: a kind byte and a UUIDv7, on the wire as 23 URL-safe characters.
+//! Opaque public ids: a kind byte and a version 7 UUID, on the wire as 23 URL-safe characters.
 
 use std::fmt;
 use std::str::FromStr;
@@ -67,11 +67,12 @@ impl fmt::Display for Kind {
 
 /// The id of a row. Ids of one kind sort by creation time, in Rust and in both databases.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id([u8; Id::BYTES]);
+pub struct Id {
+    kind: Kind,
+    uuid: [u8; 16],
+}
 
 impl Id {
-    const BYTES: usize = 17;
-
     /// A new id of this `kind` from the clock and 62 of the random bits.
     ///
     /// The part of `now` below a millisecond goes where RFC 9562 section 6.2 (method 3) puts it, so that ids sort by
@@ -83,29 +84,27 @@ impl Id {
         tail[..2].copy_from_slice(&fraction.to_be_bytes());
         tail[2..].copy_from_slice(&random);
         let uuid = uuid::Builder::from_unix_timestamp_millis(micros / 1000, &tail).into_uuid();
-        let mut bytes = [kind as u8; Self::BYTES];
-        bytes[1..].copy_from_slice(uuid.as_bytes());
-        Id(bytes)
+        Id { kind, uuid: uuid.into_bytes() }
     }
 
     /// What the id names.
-    pub fn kind(&self) -> Kind {
-        Kind::from_byte(self.0[0]).expect("checked when the id was made")
+    pub fn kind(self) -> Kind {
+        self.kind
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        [&[self.kind as u8], self.uuid.as_slice()].concat()
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Id> {
-        let bytes: [u8; Self::BYTES] = bytes.try_into().ok()?;
-        Kind::from_byte(bytes[0]).map(|_| Id(bytes))
+        let (kind, uuid) = bytes.split_first()?;
+        Some(Id { kind: Kind::from_byte(*kind)?, uuid: uuid.try_into().ok()? })
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
+        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(self.to_bytes()))
     }
 }
 
@@ -153,7 +152,7 @@ where
     Vec<u8>: Encode<'q, DB>,
 {
     fn encode_by_ref(&self, buffer: &mut DB::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        self.0.to_vec().encode(buffer)
+        self.to_bytes().encode(buffer)
     }
 }
 

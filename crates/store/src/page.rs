@@ -23,8 +23,8 @@ pub(crate) struct Window {
 impl Window {
     pub(crate) fn new(id: Option<Id>, after: Option<Id>, limit: Option<u32>) -> Window {
         // The successor of a byte string in the order of both databases is the string with a zero byte behind it.
-        let after = after.map(|id| [id.as_bytes(), &[0]].concat()).unwrap_or_default();
-        let exact = id.map(|id| id.as_bytes().to_vec());
+        let after = after.map(|id| [id.to_bytes(), vec![0]].concat()).unwrap_or_default();
+        let exact = id.map(Id::to_bytes);
         Window {
             first: exact.clone().unwrap_or_default().max(after),
             last: exact.unwrap_or_else(|| vec![0xff]),
