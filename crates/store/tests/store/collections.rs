@@ -1,0 +1,105 @@
+use vultus_store::collections::{Filter, add_member, by_id, delete, gallery, list, version};
+use vultus_store::{Kind, embeddings, enrollments};
+
+use crate::world::{MAX, MODEL, assert_fails, embedding, new_id, now, on_each_database};
+
+#[tokio::test]
+async fn the_version_grows_with_every_change_an_identification_would_see_and_with_no_other() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let (home, work) = (world.collection("Home").await, world.collection("Work").await);
+        assert_eq!((world.version(home).await, world.version(work).await), (1, 1));
+
+        let ada = world.enroll("Ada", 1, Some(home)).await;
+        assert_eq!((world.version(home).await, world.version(work).await), (2, 1));
+        assert!(add_member(db, account, work, ada, now()).await.unwrap());
+        assert_eq!((world.version(home).await, world.version(work).await), (2, 2));
+        assert!(!add_member(db, account, work, ada, now()).await.unwrap(), "was a member before");
+        assert_eq!((world.version(home).await, world.version(work).await), (2, 2));
+
+        embeddings::append(db, account, ada, &[embedding(1.0)], MAX, now()).await.unwrap();
+        assert_eq!((world.version(home).await, world.version(work).await), (3, 3));
+        world.enroll("Bob", 1, None).await;
+        assert!(embeddings::append(db, account, ada, &[embedding(1.0)], 2, now()).await.is_err());
+        assert_eq!((world.version(home).await, world.version(work).await), (3, 3));
+
+        let later = now();
+        enrollments::delete(db, account, ada, later).await.unwrap();
+        assert_eq!((world.version(home).await, world.version(work).await), (4, 4));
+        assert_eq!(by_id(db, account, home).await.unwrap().updated, later);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_gallery_holds_every_embedding_of_every_member() {
+    on_each_database(async |world| {
+        let (home, work) = (world.collection("Home").await, world.collection("Work").await);
+        let ada = world.enroll("Ada", 2, Some(home)).await;
+        let bob = world.enroll("Bob", 1, Some(home)).await;
+        world.enroll("Eve", 1, Some(work)).await;
+        world.enroll("Nobody's", 1, None).await;
+
+        let gallery = gallery(&world.db, world.account, home).await.unwrap();
+        assert_eq!((gallery.version, gallery.unknowns), (world.version(home).await, true));
+        let rows: Vec<_> =
+            gallery.rows.iter().map(|row| (row.enrollment_id, row.name.as_str(), row.vector[0])).collect();
+        assert_eq!(rows, [(ada, "Ada", 0.0), (ada, "Ada", 1.0), (bob, "Bob", 0.0)]);
+        assert!(gallery.rows.iter().all(|row| row.model == MODEL && row.vector.len() == 8));
+        let stored = embeddings::list(&world.db, world.account, ada).await.unwrap();
+        assert_eq!(gallery.rows[1].embedding_id, stored[1].id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_collection_lists_its_members_in_the_order_they_joined() {
+    on_each_database(async |world| {
+        let home = world.collection("Home").await;
+        let empty = world.collection("Empty").await;
+        let (ada, bob) = (world.enroll("Ada", 2, None).await, world.enroll("Bob", 1, None).await);
+        add_member(&world.db, world.account, home, bob, now()).await.unwrap();
+        add_member(&world.db, world.account, home, ada, now()).await.unwrap();
+
+        let listed = list(&world.db, world.account, &Filter::default()).await.unwrap().items;
+        assert_eq!(listed.len(), 2);
+        assert_eq!((listed[0].id, listed[0].enrollments.as_slice()), (home, [bob, ada].as_slice()));
+        assert_eq!((listed[1].id, listed[1].enrollments.as_slice()), (empty, [].as_slice()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_collection_is_gone_and_its_enrollments_stay() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let home = world.collection("Home").await;
+        let ada = world.enroll("Ada", 1, Some(home)).await;
+        delete(db, account, home, now()).await.unwrap();
+
+        assert_fails!(by_id(db, account, home).await, Gone, Collection, home);
+        assert_fails!(version(db, account, home).await, Gone, Collection, home);
+        assert_fails!(gallery(db, account, home).await, Gone, Collection, home);
+        assert_fails!(add_member(db, account, home, ada, now()).await, Gone, Collection, home);
+        assert_fails!(delete(db, account, home, now()).await, Gone, Collection, home);
+        let stored = enrollments::by_id(db, account, ada).await.unwrap();
+        assert_eq!((stored.collection_id, stored.embeddings.len()), (None, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_id_of_another_kind_is_unknown() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let home = world.collection("Home").await;
+        let ada = world.enroll("Ada", 1, Some(home)).await;
+        assert_fails!(by_id(db, account, ada).await, NotFound, Collection, ada);
+        assert_fails!(enrollments::by_id(db, account, home).await, NotFound, Enrollment, home);
+        enrollments::delete(db, account, ada, now()).await.unwrap();
+        assert_fails!(by_id(db, account, ada).await, NotFound, Collection, ada);
+        let never = new_id(Kind::Collection);
+        assert_fails!(delete(db, account, never, now()).await, NotFound, Collection, never);
+    })
+    .await;
+}

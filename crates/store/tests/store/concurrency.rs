@@ -1,0 +1,97 @@
+use tokio::task::JoinSet;
+use vultus_store::{collections, embeddings, enrollments};
+
+use crate::world::{MAX, embedding, enrollment, now, on_each_database};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn positions_stay_dense_when_many_append_at_once() {
+    on_each_database(async |world| {
+        let home = world.collection("Home").await;
+        let id = world.enroll("Ada", 1, Some(home)).await;
+        let before = world.version(home).await;
+        let mut tasks = JoinSet::new();
+        for i in 0..20_u8 {
+            let world = world.clone();
+            tasks.spawn(async move {
+                let new = [embedding(f32::from(i)), embedding(f32::from(i))];
+                embeddings::append(&world.db, world.account, id, &new, MAX, now()).await
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap().unwrap();
+        }
+        let stored = embeddings::list(&world.db, world.account, id).await.unwrap();
+        let positions: Vec<_> = stored.iter().map(|embedding| embedding.position).collect();
+        assert_eq!(positions, (0..41).collect::<Vec<_>>());
+        // The two of one call stand side by side.
+        assert!(stored[1..].chunks(2).all(|pair| pair[0].vector == pair[1].vector));
+        assert_eq!(world.version(home).await, before + 20);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_holds_when_many_append_at_once() {
+    on_each_database(async |world| {
+        let id = world.enroll("Ada", 1, None).await;
+        let mut tasks = JoinSet::new();
+        for _ in 0..10 {
+            let world = world.clone();
+            tasks.spawn(async move {
+                embeddings::append(&world.db, world.account, id, &[embedding(0.0)], 5, now()).await.is_ok()
+            });
+        }
+        assert_eq!(tasks.join_all().await.into_iter().filter(|stored| *stored).count(), 4);
+        assert_eq!(embeddings::list(&world.db, world.account, id).await.unwrap().len(), 5);
+    })
+    .await;
+}
+
+/// Writers that touch the same two collections in both orders, with readers beside them.
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_neither_fail_nor_deadlock_and_galleries_match_their_versions() {
+    on_each_database(async |world| {
+        let pair = [world.collection("Home").await, world.collection("Work").await];
+        let mut tasks = JoinSet::new();
+        for i in 0..16 {
+            let world = world.clone();
+            tasks.spawn(async move {
+                let (db, account) = (&world.db, world.account);
+                let new = enrollment("someone", 1, Some(pair[i % 2]));
+                enrollments::insert(db, account, &new, now()).await.unwrap();
+                collections::add_member(db, account, pair[(i + 1) % 2], new.id, now()).await.unwrap();
+                embeddings::append(db, account, new.id, &[embedding(1.0)], MAX, now()).await.unwrap();
+                if i % 4 == 0 {
+                    enrollments::delete(db, account, new.id, now()).await.unwrap();
+                }
+            });
+            let world = world_reader(&world);
+            tasks.spawn(async move {
+                let (first, second) = (world.gallery(pair[0]).await, world.gallery(pair[0]).await);
+                assert!(first.version <= second.version);
+                assert_eq!(first.version == second.version, first.rows == second.rows);
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+        for collection in pair {
+            // Created as 1; 16 joins, 16 additions, 4 deletions.
+            assert_eq!(world.version(collection).await, 37);
+            assert_eq!(world_reader(&world).gallery(collection).await.rows.len(), 24);
+        }
+    })
+    .await;
+}
+
+struct Reader(crate::world::World);
+
+fn world_reader(world: &crate::world::World) -> Reader {
+    Reader(world.clone())
+}
+
+impl Reader {
+    async fn gallery(&self, collection: vultus_store::Id) -> collections::Gallery {
+        collections::gallery(&self.0.db, self.0.account, collection).await.unwrap()
+    }
+}

@@ -1,0 +1,139 @@
+use vultus_store::collections::add_member;
+use vultus_store::embeddings::{self, append};
+use vultus_store::enrollments::{self, Filter, by_id, insert};
+use vultus_store::{Error, Kind};
+
+use crate::world::{MAX, MODEL, assert_fails, embedding, enrollment, new_id, now, on_each_database};
+
+#[tokio::test]
+async fn an_enrollment_comes_back_as_it_was_stored() {
+    on_each_database(async |world| {
+        let mut new = enrollment("Jürgen O'Neil \u{1f600}", 2, None);
+        let vector = vec![0.1, -1.5e-30, f32::MIN_POSITIVE, f32::MAX, -0.0];
+        new.embeddings[1].vector.clone_from(&vector);
+        new.embeddings[1].image_key = None;
+        let created = now();
+        insert(&world.db, world.account, &new, created).await.unwrap();
+
+        let stored = by_id(&world.db, world.account, new.id).await.unwrap();
+        assert_eq!((stored.id, stored.account_id), (new.id, world.account));
+        assert_eq!((stored.name.as_str(), stored.collection_id), ("Jürgen O'Neil \u{1f600}", None));
+        assert_eq!((stored.created, stored.updated), (created, created));
+        let ids: Vec<_> = stored.embeddings.iter().map(|embedding| embedding.id).collect();
+        assert_eq!(ids, [new.embeddings[0].id, new.embeddings[1].id]);
+        assert_eq!(stored.embeddings[0].image_key.as_deref(), Some("image-0"));
+        assert_eq!(stored.embeddings[1].image_key, None);
+
+        let vectors = embeddings::list(&world.db, world.account, new.id).await.unwrap();
+        assert_eq!((vectors[1].position, vectors[1].model.as_str()), (1, MODEL));
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&vectors[1].vector), bits(&vector));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn appended_embeddings_continue_the_positions() {
+    on_each_database(async |world| {
+        let id = world.enroll("Ada", 2, None).await;
+        let later = now();
+        append(&world.db, world.account, id, &[embedding(2.0), embedding(3.0)], MAX, later).await.unwrap();
+        append(&world.db, world.account, id, &[embedding(4.0)], MAX, later).await.unwrap();
+
+        let stored = embeddings::list(&world.db, world.account, id).await.unwrap();
+        let seen: Vec<_> = stored.iter().map(|embedding| (embedding.position, embedding.vector[0])).collect();
+        assert_eq!(seen, [(0, 0.0), (1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0)]);
+        assert_eq!(by_id(&world.db, world.account, id).await.unwrap().updated, later);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn too_many_embeddings_are_refused_and_none_is_stored() {
+    on_each_database(async |world| {
+        let id = world.enroll("Ada", 2, None).await;
+        let before = by_id(&world.db, world.account, id).await.unwrap();
+        let new = [embedding(2.0), embedding(3.0)];
+        let error = append(&world.db, world.account, id, &new, 3, now()).await.unwrap_err();
+        assert!(matches!(error, Error::TooManyEmbeddings { limit: 3, stored: 2, added: 2 }), "{error:?}");
+        assert_eq!(by_id(&world.db, world.account, id).await.unwrap(), before);
+
+        append(&world.db, world.account, id, &new[..1], 3, now()).await.unwrap();
+        assert_eq!(embeddings::list(&world.db, world.account, id).await.unwrap().len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_stored_if_the_collection_is_bad() {
+    on_each_database(async |world| {
+        let unknown = new_id(Kind::Collection);
+        let new = enrollment("Ada", 3, Some(unknown));
+        assert_fails!(insert(&world.db, world.account, &new, now()).await, NotFound, Collection, unknown);
+
+        let deleted = world.collection("Home").await;
+        vultus_store::collections::delete(&world.db, world.account, deleted, now()).await.unwrap();
+        let gone = enrollment("Ada", 3, Some(deleted));
+        assert_fails!(insert(&world.db, world.account, &gone, now()).await, Gone, Collection, deleted);
+
+        assert_eq!(enrollments::count(&world.db, world.account).await.unwrap(), 0);
+        // The ids of the enrollment and its embeddings are still free.
+        insert(&world.db, world.account, &enrollments::NewEnrollment { collection_id: None, ..new }, now())
+            .await
+            .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_stored_if_an_id_is_taken() {
+    on_each_database(async |world| {
+        let first = enrollment("Ada", 1, None);
+        insert(&world.db, world.account, &first, now()).await.unwrap();
+        let mut second = enrollment("Bob", 2, None);
+        second.embeddings[1].id = first.embeddings[0].id;
+        let error = insert(&world.db, world.account, &second, now()).await.unwrap_err();
+        assert!(matches!(error, Error::Conflict(_)), "{error:?}");
+        assert_fails!(by_id(&world.db, world.account, second.id).await, NotFound, Enrollment, second.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_enrollment_is_gone_everywhere() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let home = world.collection("Home").await;
+        let id = world.enroll("Ada", 2, Some(home)).await;
+        let kept = world.enroll("Bob", 1, Some(home)).await;
+        let mut images = enrollments::delete(db, account, id, now()).await.unwrap();
+        images.sort();
+        assert_eq!(images, ["image-0", "image-1"]);
+
+        assert_fails!(by_id(db, account, id).await, Gone, Enrollment, id);
+        assert_fails!(embeddings::list(db, account, id).await, Gone, Enrollment, id);
+        assert_fails!(append(db, account, id, &[embedding(0.0)], MAX, now()).await, Gone, Enrollment, id);
+        assert_fails!(add_member(db, account, home, id, now()).await, Gone, Enrollment, id);
+        assert_fails!(enrollments::delete(db, account, id, now()).await, Gone, Enrollment, id);
+        let listed = enrollments::list(db, account, &Filter::default()).await.unwrap().items;
+        assert_eq!(listed.iter().map(|enrollment| enrollment.id).collect::<Vec<_>>(), [kept]);
+        let gallery = vultus_store::collections::gallery(db, account, home).await.unwrap();
+        assert_eq!(gallery.rows.iter().map(|row| row.enrollment_id).collect::<Vec<_>>(), [kept]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_collection_of_an_enrollment_is_the_first_it_joined() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let id = world.enroll("Ada", 1, None).await;
+        let (home, work) = (world.collection("Home").await, world.collection("Work").await);
+        add_member(db, account, work, id, now()).await.unwrap();
+        add_member(db, account, home, id, now()).await.unwrap();
+        assert_eq!(by_id(db, account, id).await.unwrap().collection_id, Some(work));
+        vultus_store::collections::delete(db, account, work, now()).await.unwrap();
+        assert_eq!(by_id(db, account, id).await.unwrap().collection_id, Some(home));
+    })
+    .await;
+}

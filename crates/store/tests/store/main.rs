@@ -1,0 +1,12 @@
+//! The store on SQLite, and on PostgreSQL as well where `TEST_POSTGRES_URL` names a server on which the tests may create
+//! databases.
+#![allow(clippy::unwrap_used)]
+
+mod collections;
+mod concurrency;
+mod enrollments;
+mod isolation;
+mod keys;
+mod lists;
+mod sqlite;
+mod world;

@@ -1,0 +1,106 @@
+//! A database of its own for each test, with two accounts, a clock and ids.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use vultus_store::embeddings::NewEmbedding;
+use vultus_store::enrollments::NewEnrollment;
+use vultus_store::{Db, Id, Kind, Micros, accounts, collections, enrollments};
+
+pub(crate) const MODEL: &str = "fr_feature";
+pub(crate) const MAX: u32 = 100;
+
+static TICKS: AtomicI64 = AtomicI64::new(0);
+
+/// A clock that moves by a microsecond whenever it is read.
+pub(crate) fn now() -> Micros {
+    1_795_000_000_000_000 + TICKS.fetch_add(1, Ordering::Relaxed)
+}
+
+pub(crate) fn new_id(kind: Kind) -> Id {
+    let now = now();
+    Id::new(kind, now, now.to_le_bytes())
+}
+
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) db: Db,
+    pub(crate) account: Id,
+    /// Another tenant.
+    pub(crate) stranger: Id,
+}
+
+/// Runs a test on a fresh database of each kind.
+pub(crate) async fn on_each_database(test: impl AsyncFn(World)) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("vultus.db").display());
+    run(&url, &test).await;
+    if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
+        let name = format!("vultus_test_{}_{}", std::process::id(), TICKS.fetch_add(1, Ordering::Relaxed));
+        let mut admin = PgConnection::connect(&server).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut admin).await.unwrap();
+        let (base, _) = server.rsplit_once('/').unwrap();
+        run(&format!("{base}/{name}"), &test).await;
+        sqlx::raw_sql(AssertSqlSafe(format!("drop database {name} with (force)"))).execute(&mut admin).await.unwrap();
+    }
+}
+
+async fn run(url: &str, test: &impl AsyncFn(World)) {
+    let world = World::open(url).await;
+    test(world.clone()).await;
+    world.db.close().await;
+}
+
+impl World {
+    pub(crate) async fn open(url: &str) -> World {
+        let db = Db::connect(url).await.unwrap();
+        let account = accounts::get_or_insert(&db, new_id(Kind::Account), "ours", now()).await.unwrap().id;
+        let stranger = accounts::get_or_insert(&db, new_id(Kind::Account), "theirs", now()).await.unwrap().id;
+        World { db, account, stranger }
+    }
+
+    pub(crate) async fn enroll(&self, name: &str, embeddings: usize, collection: Option<Id>) -> Id {
+        let new = enrollment(name, embeddings, collection);
+        enrollments::insert(&self.db, self.account, &new, now()).await.unwrap();
+        new.id
+    }
+
+    pub(crate) async fn collection(&self, name: &str) -> Id {
+        let new = collections::NewCollection { id: new_id(Kind::Collection), name, unknowns: true };
+        collections::insert(&self.db, self.account, &new, now()).await.unwrap();
+        new.id
+    }
+
+    pub(crate) async fn version(&self, collection: Id) -> i64 {
+        collections::version(&self.db, self.account, collection).await.unwrap()
+    }
+}
+
+pub(crate) fn enrollment(name: &str, count: usize, collection_id: Option<Id>) -> NewEnrollment {
+    let embeddings = (0..count).map(|i| embedding(i as f32)).collect();
+    NewEnrollment { id: new_id(Kind::Enrollment), name: name.into(), collection_id, embeddings }
+}
+
+/// An embedding whose values all are `mark`.
+pub(crate) fn embedding(mark: f32) -> NewEmbedding {
+    NewEmbedding {
+        id: new_id(Kind::Embedding),
+        model: MODEL.into(),
+        vector: vec![mark; 8],
+        quality: Some("{\"sharpness\":0.5}".into()),
+        image_key: Some(format!("image-{mark}")),
+    }
+}
+
+/// Asserts that a result is the named variant of `Error` for this id.
+macro_rules! assert_fails {
+    ($result:expr, $variant:ident, $kind:ident, $id:expr) => {{
+        let error = $result.unwrap_err();
+        let as_expected = matches!(
+            error,
+            vultus_store::Error::$variant { kind: vultus_store::Kind::$kind, id } if id == $id
+        );
+        assert!(as_expected, "{error:?}");
+    }};
+}
+pub(crate) use assert_fails;
