@@ -71,20 +71,12 @@ pub struct FileEntry {
     pub input: Option<InputSpec>,
     /// From cosine to score; recognition only.
     pub calibration: Option<CalibrationSpec>,
-    /// Whether [`super::rewrite`] makes the network faster.
-    #[serde(default)]
-    pub rewrite: bool,
 }
 
 impl FileEntry {
     /// The file name without its last extension: the identity of a model, stored with each embedding.
     pub fn stem(&self) -> &str {
         self.file.rsplit_once('.').map_or(self.file.as_str(), |(stem, _)| stem)
-    }
-
-    /// Name of the rewritten graph in the models directory.
-    pub fn rewritten_file(&self) -> String {
-        format!("{}.rewritten.onnx", self.stem())
     }
 
     /// Whether the file can be used on the CPU architecture of this program.
@@ -162,6 +154,9 @@ pub struct InputSpec {
     pub width: u32,
     /// Pixels.
     pub height: u32,
+    /// Whether the network works at other heights and widths too; `width` and `height` are then the usual ones.
+    #[serde(default)]
+    pub any_size: bool,
     /// Which channels, in which order.
     pub colour: Colour,
     /// An 8-bit value `x` becomes `(x - mean) * scale`.
