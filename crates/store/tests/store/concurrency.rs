@@ -54,9 +54,9 @@ async fn writers_neither_fail_nor_deadlock_and_galleries_match_their_versions() 
         let pair = [world.collection("Home").await, world.collection("Work").await];
         let mut tasks = JoinSet::new();
         for i in 0..16 {
-            let world = world.clone();
+            let (writer, reader) = (world.clone(), world.clone());
             tasks.spawn(async move {
-                let (db, account) = (&world.db, world.account);
+                let (db, account) = (&writer.db, writer.account);
                 let new = enrollment("someone", 1, Some(pair[i % 2]));
                 enrollments::insert(db, account, &new, now()).await.unwrap();
                 collections::add_member(db, account, pair[(i + 1) % 2], new.id, now()).await.unwrap();
@@ -65,9 +65,8 @@ async fn writers_neither_fail_nor_deadlock_and_galleries_match_their_versions() 
                     enrollments::delete(db, account, new.id, now()).await.unwrap();
                 }
             });
-            let world = world_reader(&world);
             tasks.spawn(async move {
-                let (first, second) = (world.gallery(pair[0]).await, world.gallery(pair[0]).await);
+                let (first, second) = (reader.gallery(pair[0]).await, reader.gallery(pair[0]).await);
                 assert!(first.version <= second.version);
                 assert_eq!(first.version == second.version, first.rows == second.rows);
             });
@@ -78,20 +77,8 @@ async fn writers_neither_fail_nor_deadlock_and_galleries_match_their_versions() 
         for collection in pair {
             // Created as 1; 16 joins, 16 additions, 4 deletions.
             assert_eq!(world.version(collection).await, 37);
-            assert_eq!(world_reader(&world).gallery(collection).await.rows.len(), 24);
+            assert_eq!(world.gallery(collection).await.rows.len(), 24);
         }
     })
     .await;
-}
-
-struct Reader(crate::world::World);
-
-fn world_reader(world: &crate::world::World) -> Reader {
-    Reader(world.clone())
-}
-
-impl Reader {
-    async fn gallery(&self, collection: vultus_store::Id) -> collections::Gallery {
-        collections::gallery(&self.0.db, self.0.account, collection).await.unwrap()
-    }
 }

@@ -71,6 +71,10 @@ impl World {
         new.id
     }
 
+    pub(crate) async fn gallery(&self, collection: Id) -> collections::Gallery {
+        collections::gallery(&self.db, self.account, collection).await.unwrap()
+    }
+
     pub(crate) async fn version(&self, collection: Id) -> i64 {
         collections::version(&self.db, self.account, collection).await.unwrap()
     }
