@@ -28,7 +28,7 @@ pub(super) fn set_shape(graph: &mut Graph, spec: &InputSpec) -> Result<(), Error
         height.value = Some(DimensionValue::Param("height".into()));
         width.value = Some(DimensionValue::Param("width".into()));
         for tensor in graph.output.iter_mut().filter_map(tensor_type) {
-            tensor.shape = None;
+            tensor.shape.iter_mut().flat_map(|shape| &mut shape.dim).for_each(|dimension| dimension.value = None);
         }
     } else {
         fix(height, spec.height, "rows")?;
