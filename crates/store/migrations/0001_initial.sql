@@ -17,7 +17,6 @@ create table api_keys (
     expires bigint,
     revoked bigint
 );
-create index api_keys_account on api_keys (account_id, id);
 
 -- embedding_count is the position of the next embedding: embeddings are only ever appended, or deleted all together.
 create table enrollments (
@@ -38,10 +37,10 @@ create table embeddings (
     position bigint not null,
     model text not null,
     dimension bigint not null,
-    vector bytea not null,
     quality text,
     image_key text,
     created bigint not null,
+    vector bytea not null,
     unique (enrollment_id, position)
 );
 
@@ -56,7 +55,6 @@ create table collections (
     updated bigint not null
 );
 create index collections_account on collections (account_id, id);
-create index collections_name on collections (account_id, name, id);
 
 create table members (
     collection_id bytea not null references collections (id),
@@ -75,7 +73,6 @@ create table snapshots (
     image_key text,
     created bigint not null
 );
-create index snapshots_account on snapshots (account_id, id);
 
 -- What remains of a deleted row, so that its id answers "deleted" and not "unknown". Holds no personal data.
 create table tombstones (

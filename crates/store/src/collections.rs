@@ -122,8 +122,7 @@ type Row = (Id, String, bool, i64, Micros, Micros, Option<Id>);
 /// The collections that match the filter, oldest first.
 ///
 /// # Errors
-/// [`Error::NotFound`] or [`Error::Gone`] if the filter names a collection that is not
-/// there.
+/// [`Error::NotFound`] or [`Error::Gone`] if the filter names a collection that is not there.
 pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Collection>> {
     let window = Window::new(filter.id, filter.after, filter.limit);
     let (first, last) = (window.first.as_slice(), window.last.as_slice());

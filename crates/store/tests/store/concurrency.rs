@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tokio::task::JoinSet;
 use vultus_store::{collections, embeddings, enrollments};
 
@@ -79,6 +81,25 @@ async fn writers_neither_fail_nor_deadlock_and_galleries_match_their_versions() 
             assert_eq!(world.version(collection).await, 37);
             assert_eq!(world.gallery(collection).await.rows.len(), 24);
         }
+    })
+    .await;
+}
+
+/// A client that hangs up drops the future of its request at any point.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_write_leaves_nothing_half_done_and_blocks_nobody() {
+    on_each_database(async |world| {
+        let home = world.collection("Home").await;
+        for i in 0..60 {
+            let new = enrollment("Ada", 3, Some(home));
+            let write = enrollments::insert(&world.db, world.account, &new, now());
+            let _ = tokio::time::timeout(Duration::from_micros(50 * i), write).await;
+        }
+        world.enroll("Bob", 3, Some(home)).await;
+        let all = enrollments::list(&world.db, world.account, &enrollments::Filter::default()).await.unwrap().items;
+        assert!(all.iter().all(|stored| stored.embeddings.len() == 3 && stored.collection_id == Some(home)));
+        assert_eq!(world.gallery(home).await.rows.len(), 3 * all.len());
+        assert_eq!(world.version(home).await, 1 + all.len() as i64);
     })
     .await;
 }
