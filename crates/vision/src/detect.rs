@@ -1,0 +1,166 @@
+//! Faces in a picture: YuNet (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023).
+
+use crate::error::Error;
+use crate::geometry::{Point, Rect, suppress};
+use crate::image::Image;
+use crate::models::InputSpec;
+use crate::network::{Network, Output};
+use crate::resample::{Resampler, planes};
+
+/// A detected face, in pixels of the upright original.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Face {
+    /// The box. It may reach a little beyond the picture.
+    pub rect: Rect,
+    /// How sure the detector is, 0 to 1.
+    pub confidence: f32,
+    /// Left eye, right eye, nose, left and right corner of the mouth; "left" is left in the picture.
+    pub points: [Point; 5],
+}
+
+/// How carefully to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DetectSize {
+    /// The longest side becomes [`DetectParams::side`].
+    #[default]
+    Standard,
+    /// The longest side becomes [`DetectParams::small_faces_side`]: finds smaller faces for more time.
+    Small,
+}
+
+/// Settings of the detection stage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DetectParams {
+    /// Longest side of the network's input in pixels, a multiple of 32.
+    pub side: u32,
+    /// The same when small faces are asked for.
+    pub small_faces_side: u32,
+    /// Least confidence of a face.
+    pub min_confidence: f32,
+    /// Boxes that overlap a better one by more than this (IoU) are the same face.
+    pub max_iou: f32,
+}
+
+impl Default for DetectParams {
+    fn default() -> Self {
+        Self { side: 640, small_faces_side: 1280, min_confidence: 0.6, max_iou: 0.3 }
+    }
+}
+
+/// Which face of a picture is meant.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Dominant<'a> {
+    /// There is no face.
+    None,
+    /// This one.
+    One(&'a Face),
+    /// Several faces are about equally large: the picture does not say whom it shows.
+    Ambiguous,
+}
+
+/// The face that a picture is of: the one with the largest box, provided that every other box has at most 60 % of its
+/// area. People behind the subject of a portrait are smaller than that; two people side by side are not.
+pub fn dominant(faces: &[Face]) -> Dominant<'_> {
+    const MAX_AREA_RATIO: f32 = 0.6;
+    let Some(largest) = faces.iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area())) else {
+        return Dominant::None;
+    };
+    let rivals = faces.iter().filter(|face| face.rect.area() > MAX_AREA_RATIO * largest.rect.area()).count();
+    if rivals > 1 { Dominant::Ambiguous } else { Dominant::One(largest) }
+}
+
+/// The detection stage.
+pub struct Detector {
+    network: Box<dyn Network>,
+    input: InputSpec,
+    params: DetectParams,
+    planes: Vec<f32>,
+}
+
+impl Detector {
+    /// A stage around a YuNet network whose input height and width are free.
+    pub fn new(network: Box<dyn Network>, input: InputSpec, params: DetectParams) -> Self {
+        Self { network, input, params, planes: Vec::new() }
+    }
+
+    /// Finds all faces, largest first.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] when the runtime fails, [`Error::Model`] when the network has no YuNet outputs.
+    pub fn detect(&mut self, resampler: &mut Resampler, image: &Image, size: DetectSize) -> Result<Vec<Face>, Error> {
+        let side = match size {
+            DetectSize::Standard => self.params.side,
+            DetectSize::Small => self.params.small_faces_side,
+        };
+        let (canvas, scale) = letterbox(resampler, image, side);
+        planes(&canvas, &self.input, &mut self.planes);
+        let shape = [1, 3, canvas.height() as usize, canvas.width() as usize];
+        let outputs = self.network.run(&shape, &self.planes)?;
+        let faces = candidates(&outputs, canvas.width() as usize, self.params.min_confidence)?;
+        let mut faces = suppress(faces, |face| face.confidence, |face| face.rect, self.params.max_iou);
+        for face in &mut faces {
+            let Rect { x1, y1, x2, y2 } = face.rect;
+            face.rect = Rect::new(x1 / scale, y1 / scale, x2 / scale, y2 / scale);
+            face.points = face.points.map(|p| Point::new(p.x / scale, p.y / scale));
+        }
+        faces.sort_by(|a, b| b.rect.area().total_cmp(&a.rect.area()));
+        Ok(faces)
+    }
+}
+
+/// Scales a picture so that its longest side is `side`, and pads right and bottom with black to multiples of the
+/// network's coarsest stride. Returns the canvas and the factor from original to canvas.
+fn letterbox(resampler: &mut Resampler, image: &Image, side: u32) -> (Image, f32) {
+    const STRIDE: u32 = 32;
+    let scale = side as f32 / image.width().max(image.height()) as f32;
+    let fit = |length: u32| ((length as f32 * scale).round() as u32).max(1);
+    let (width, height) = (fit(image.width()), fit(image.height()));
+    let whole = Rect::new(0.0, 0.0, image.width() as f32, image.height() as f32);
+    let scaled = resampler.cut(image, &whole, width, height);
+    let (canvas_width, canvas_height) = (width.next_multiple_of(STRIDE), height.next_multiple_of(STRIDE));
+    if (canvas_width, canvas_height) == (width, height) {
+        return (scaled, scale);
+    }
+    let mut pixels = vec![0; 3 * canvas_width as usize * canvas_height as usize];
+    let rows = pixels.chunks_exact_mut(3 * canvas_width as usize);
+    for (to, from) in rows.zip(scaled.pixels().chunks_exact(3 * width as usize)) {
+        to[..from.len()].copy_from_slice(from);
+    }
+    (Image::from_rgb8(canvas_width, canvas_height, pixels), scale)
+}
+
+/// Decodes YuNet's anchor-free heads, in pixels of the canvas: a cell at (column, row) of stride s holds the centre's
+/// offset and the logarithm of the size in units of s, five points likewise, and two scores whose geometric mean is the
+/// confidence.
+fn candidates(outputs: &[Output], canvas_width: usize, min_confidence: f32) -> Result<Vec<Face>, Error> {
+    let mut faces = Vec::new();
+    for stride in [8usize, 16, 32] {
+        let named = |kind: &str| {
+            let name = format!("{kind}_{stride}");
+            let output = outputs.iter().find(|output| output.name == name);
+            output.map(|o| o.values.as_slice()).ok_or_else(|| Error::Model(format!("the detector has no {name}")))
+        };
+        let (classes, objects, boxes, points) = (named("cls")?, named("obj")?, named("bbox")?, named("kps")?);
+        let columns = canvas_width / stride;
+        let step = stride as f32;
+        for (cell, (class, object)) in classes.iter().zip(objects).enumerate() {
+            let confidence = (class.clamp(0.0, 1.0) * object.clamp(0.0, 1.0)).sqrt();
+            if confidence < min_confidence {
+                continue;
+            }
+            let (column, row) = ((cell % columns) as f32, (cell / columns) as f32);
+            let [dx, dy, log_width, log_height] = std::array::from_fn(|i| boxes[4 * cell + i]);
+            let (x, y) = ((column + dx) * step, (row + dy) * step);
+            let (half_width, half_height) = (log_width.exp() * step / 2.0, log_height.exp() * step / 2.0);
+            faces.push(Face {
+                rect: Rect::new(x - half_width, y - half_height, x + half_width, y + half_height),
+                confidence,
+                points: std::array::from_fn(|i| {
+                    let offset = &points[10 * cell + 2 * i..][..2];
+                    Point::new((column + offset[0]) * step, (row + offset[1]) * step)
+                }),
+            });
+        }
+    }
+    Ok(faces)
+}

@@ -1,0 +1,138 @@
+//! The facade: all networks of one thread, one method for each stage.
+
+use crate::align::align;
+use crate::calibration::Calibration;
+use crate::detect::{DetectParams, DetectSize, Detector, Face};
+use crate::embed::{EmbedParams, Embedder, Embedding};
+use crate::error::Error;
+use crate::image::{DecodeError, Decoder, Image, Limits};
+use crate::landmarks::{LandmarkParams, Landmarker, Landmarks};
+use crate::liveness::{Liveness, LivenessJudge, LivenessParams};
+use crate::models::{InputSpec, Models, Role};
+use crate::network::{Network, OnnxNetwork};
+use crate::quality::{self, Quality};
+use crate::resample::Resampler;
+
+/// Settings of all stages.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Params {
+    /// Limits on pictures.
+    pub limits: Limits,
+    /// Detection.
+    pub detect: DetectParams,
+    /// Landmarks.
+    pub landmarks: LandmarkParams,
+    /// Embedding.
+    pub embed: EmbedParams,
+    /// Liveness.
+    pub liveness: LivenessParams,
+}
+
+/// All stages with their networks. Made for one thread; load several for several cores.
+pub struct Engine {
+    decoder: Decoder,
+    resampler: Resampler,
+    detector: Detector,
+    landmarker: Landmarker,
+    embedder: Embedder,
+    judge: LivenessJudge,
+    recognition_model: String,
+    calibration: Calibration,
+}
+
+impl Engine {
+    /// Loads all networks. Takes some 100 ms.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`], [`Error::Models`] or [`Error::Model`]: each says what to do.
+    pub fn load(models: &Models, params: Params) -> Result<Self, Error> {
+        let (detection, input) = stage(models, Role::Detection)?;
+        let detector = Detector::new(detection, input, params.detect);
+        let (landmarks, input) = stage(models, Role::Landmarks)?;
+        let landmarker = Landmarker::new(landmarks, input, params.landmarks);
+        let (recognition, input) = stage(models, Role::Recognition)?;
+        let embedder = Embedder::new(recognition, input, params.embed);
+        let (liveness, input) = stage(models, Role::Liveness)?;
+        let judge = LivenessJudge::new(liveness, input, params.liveness);
+        let entry = models.entry(Role::Recognition)?;
+        let calibration = entry.calibration.as_ref().ok_or_else(|| Error::Model("no calibration".into()))?;
+        Ok(Self {
+            decoder: Decoder::new(params.limits),
+            resampler: Resampler::default(),
+            detector,
+            landmarker,
+            embedder,
+            judge,
+            recognition_model: entry.stem().to_owned(),
+            calibration: Calibration::new(calibration),
+        })
+    }
+
+    /// Decodes a picture; see [`Decoder::decode`].
+    ///
+    /// # Errors
+    /// [`DecodeError`] says why the bytes are refused.
+    pub fn decode(&mut self, bytes: &[u8]) -> Result<Image, DecodeError> {
+        self.decoder.decode(bytes)
+    }
+
+    /// Takes back the buffer of a picture that is no longer needed.
+    pub fn recycle(&mut self, image: Image) {
+        self.decoder.recycle(image);
+    }
+
+    /// Finds all faces, largest first.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] or [`Error::Model`].
+    pub fn detect(&mut self, image: &Image, size: DetectSize) -> Result<Vec<Face>, Error> {
+        self.detector.detect(&mut self.resampler, image, size)
+    }
+
+    /// Locates the 68 landmarks of a face.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] or [`Error::Model`].
+    pub fn landmarks(&mut self, image: &Image, face: &Face) -> Result<Landmarks, Error> {
+        self.landmarker.locate(&mut self.resampler, image, face)
+    }
+
+    /// Aligns and embeds a face.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] or [`Error::Model`].
+    pub fn embed(&mut self, image: &Image, face: &Face, landmarks: &Landmarks) -> Result<Embedding, Error> {
+        let crop = align(&mut self.resampler, image, face, landmarks, self.embedder.side());
+        self.embedder.embed(&crop)
+    }
+
+    /// Judges whether a face is alive.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] or [`Error::Model`].
+    pub fn liveness(&mut self, image: &Image, face: &Face) -> Result<Liveness, Error> {
+        self.judge.judge(&mut self.resampler, image, face)
+    }
+
+    /// Measures how well a face can be recognised.
+    pub fn quality(&mut self, image: &Image, face: &Face, landmarks: &Landmarks) -> Quality {
+        quality::measure(&mut self.resampler, image, face, landmarks)
+    }
+
+    /// Name of the recognition model. Embeddings of different models are never comparable: store it with each.
+    pub fn recognition_model(&self) -> &str {
+        &self.recognition_model
+    }
+
+    /// From cosine to served score, for this recognition model.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+}
+
+fn stage(models: &Models, role: Role) -> Result<(Box<dyn Network>, InputSpec), Error> {
+    let entry = models.entry(role)?;
+    let input = entry.input.clone().ok_or_else(|| Error::Model(format!("{} has no input description", entry.file)))?;
+    let network = OnnxNetwork::load(models, &models.graph(role)?)?;
+    Ok((Box::new(network), input))
+}
