@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::ids::Id;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a writer in another process, such as the command line.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Each SQLite connection is a thread; reads are short and the file is mostly in the page cache.
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
@@ -100,7 +102,7 @@ impl Db {
             .pragma("secure_delete", "on");
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
         let writing = options.clone().journal_mode(SqliteJournalMode::Wal);
-        let writer = pool().max_connections(1).connect_with(writing).await?;
+        let writer = connect_when_free(pool().max_connections(1), writing).await?;
         // SQLite's migrations take no lock of their own.
         let mut tx = writer.begin_with("begin immediate").await?;
         migrator().run_direct(None, &mut *tx, false).await?;
@@ -219,11 +221,29 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(files.map(migration).into())
 }
 
+/// Tries again while another program holds the file: switching a new file to WAL fails at once then, without regard to
+/// the busy timeout.
+async fn connect_when_free(pool: SqlitePoolOptions, options: SqliteConnectOptions) -> Result<SqlitePool> {
+    let pauses = BUSY_TIMEOUT.as_millis() / BUSY_PAUSE.as_millis();
+    for _ in 0..pauses {
+        match pool.clone().connect_with(options.clone()).await.map_err(Error::from) {
+            Err(Error::Unavailable(sqlx::Error::Database(_))) => tokio::time::sleep(BUSY_PAUSE).await,
+            done => return done,
+        }
+    }
+    Ok(pool.connect_with(options).await?)
+}
+
 /// SQLite would create the file readable by everyone, and gives its log files the mode of the main file.
+///
+/// A file that exists is not even opened: closing it would drop the locks that this process has on it.
 fn create_private_file(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
-    options.append(true).create(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    match options.open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        done => done.map(drop),
+    }
 }

@@ -95,8 +95,8 @@ pub async fn by_id(db: &Db, account: Id, id: Id) -> Result<Enrollment> {
 type Row = (Id, String, Micros, Micros, Option<Id>, Option<Id>, Option<String>);
 
 /// The text of a list: `$from` chooses the enrollments and orders them by an indexed column, so that a short page of a
-/// long list is cheap. `$1` is the account, `$2` and `$3` the range of ids, `$4` the number of enrollments. A page is one
-/// statement: consistent, and without a query per row.
+/// long list is cheap. `$1` is the account, `$2` and `$3` the range of ids, `$4` the number of enrollments. A page is
+/// one statement: consistent, and without a query per row.
 macro_rules! page_of {
     ($from:literal) => {
         concat!(
