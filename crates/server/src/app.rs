@@ -1,0 +1,69 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use vultus_store::{Db, Id, Kind};
+use vultus_vision::models::Models;
+use vultus_vision::{Engine, Params};
+
+use crate::blobs::Blobs;
+use crate::config::Config;
+use crate::engine::Pool;
+use crate::galleries::Galleries;
+use crate::secret::{self, Secret};
+use crate::{clock, http};
+
+/// The running server's state.
+pub struct App {
+    /// The options in force.
+    pub config: Config,
+    /// The rows.
+    pub db: Db,
+    /// The inference threads.
+    pub engines: Arc<Pool<Engine>>,
+    /// In-memory galleries of the collections in use.
+    pub galleries: Galleries,
+    /// Where images are kept, if they are.
+    pub blobs: Blobs,
+    /// The server secret.
+    pub secret: Secret,
+    /// Permits for the memory that request bodies take, in units of [`http::MEMORY_UNIT`].
+    pub body_memory: Arc<Semaphore>,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(config: Config, db: Db, engines: Arc<Pool<Engine>>, secret: Secret) -> Arc<Self> {
+        let blobs = if config.images.keep_images { Blobs::Folder(config.data.blobs_dir()) } else { Blobs::None };
+        let memory = config.http.body_memory_bytes.max(config.http.max_body_bytes).div_ceil(http::MEMORY_UNIT);
+        Arc::new(Self {
+            galleries: Galleries::new(config.matching.cached_embeddings),
+            body_memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
+            config,
+            db,
+            engines,
+            blobs,
+            secret,
+        })
+    }
+}
+
+/// Starts the inference threads over a models directory.
+///
+/// # Errors
+/// When models are missing or the system gives no thread.
+pub fn start_engines(config: &Config) -> anyhow::Result<Arc<Pool<Engine>>> {
+    let models = Models::open(&config.data.models_dir())?;
+    let params = Params { limits: config.images.limits(), ..Params::default() };
+    let load = move || Engine::load(&models, params).map_err(|error| error.to_string());
+    Ok(Arc::new(Pool::start(config.engine.threads(), config.engine.engine_queue, load)?))
+}
+
+/// A new id.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn new_id(kind: Kind) -> anyhow::Result<Id> {
+    Ok(Id::new(kind, clock::now_us(), secret::random_bytes()?))
+}

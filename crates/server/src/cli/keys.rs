@@ -1,0 +1,164 @@
+//! `vultus keys`: make, list and revoke API keys. It works on the database, so the server may run meanwhile.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, bail};
+use serde_json::json;
+use vultus_store::keys::ApiKey;
+use vultus_store::{Db, Id, Kind, accounts};
+
+use super::print;
+use crate::config::Data;
+use crate::keys::{self, Scope};
+use crate::{clock, secret};
+
+/// Arguments of `vultus keys`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Make a key and show it, this once.
+    Create {
+        /// Account that the key acts for; it is made if it does not exist. Accounts do not see each other's data.
+        #[arg(long, value_name = "NAME")]
+        account: String,
+        /// What the key is for.
+        #[arg(long, value_name = "TEXT")]
+        name: String,
+        /// What the key may do; may be repeated [default: everything]
+        /// [possible values: detect, spoof, match, identify, enrollments:read, enrollments:write, collections:read,
+        /// collections:write].
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<Scope>,
+        /// First moment at which the key no longer works, UTC: 2027-01-31 or 2027-01-31T12:00:00 [default: never].
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        expires: Option<i64>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// List all keys, with those that no longer work. The keys themselves are not stored and cannot be shown.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Revoke a key, at once and for good.
+    Revoke {
+        /// Id of the key, as `vultus keys list` shows it.
+        id: String,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What went wrong and what to do.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    match args.command {
+        Command::Create { account, name, scopes, expires, json, data } => {
+            let scopes = if scopes.is_empty() { Scope::ALL.to_vec() } else { scopes };
+            create(&data, account.trim(), name.trim(), &scopes, expires, json).await
+        }
+        Command::List { json, data } => list(&data, json).await,
+        Command::Revoke { id, data } => revoke(&data, &id).await,
+    }
+}
+
+async fn create(
+    data: &Data,
+    account: &str,
+    name: &str,
+    scopes: &[Scope],
+    expires: Option<i64>,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    if account.is_empty() || name.is_empty() {
+        bail!("--account and --name must not be empty");
+    }
+    let (db, secret) = (open(data).await?, secret::load(data)?);
+    let key = keys::mint(&db, &secret, account, name, scopes, expires).await?;
+    if as_json {
+        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+        let expires = expires.map(clock::format);
+        let (id, text) = (key.id.to_string(), key.text);
+        let shown =
+            json!({"id": id, "key": text, "account": account, "name": name, "scopes": scopes, "expires": expires});
+        return print(&shown.to_string());
+    }
+    print(&format!("{}\n\nThe key is shown this once. To revoke it: vultus keys revoke {}", key.text, key.id))
+}
+
+async fn list(data: &Data, as_json: bool) -> anyhow::Result<()> {
+    let db = open(data).await?;
+    let accounts = accounts::list(&db).await?;
+    let names: HashMap<Id, String> = accounts.into_iter().map(|account| (account.id, account.name)).collect();
+    let now = clock::now_us();
+    let keys = vultus_store::keys::list(&db, None).await?;
+    if as_json {
+        let shown: Vec<_> = keys.iter().map(|key| key_json(key, &names, now)).collect();
+        return print(&serde_json::Value::from(shown).to_string());
+    }
+    let mut text = format!("{:<23}  {:<8}  {:<19}  {:<16}  {}", "ID", "STATE", "CREATED", "ACCOUNT", "NAME (SCOPES)");
+    for key in &keys {
+        let created = clock::format(key.created);
+        let account = names.get(&key.account_id).map_or("", String::as_str);
+        let scopes = if key.scopes.split(' ').count() == Scope::ALL.len() { "all" } else { &key.scopes };
+        let (state, created) = (state(key, now), &created[..19]);
+        let _ = write!(text, "\n{}  {state:<8}  {created}  {account:<16}  {} ({scopes})", key.id, key.name);
+    }
+    print(&text)
+}
+
+fn key_json(key: &ApiKey, names: &HashMap<Id, String>, now: i64) -> serde_json::Value {
+    json!({
+        "id": key.id.to_string(),
+        "account": names.get(&key.account_id),
+        "name": key.name,
+        "scopes": key.scopes.split(' ').collect::<Vec<_>>(),
+        "state": state(key, now),
+        "created": clock::format(key.created),
+        "expires": key.expires.map(clock::format),
+        "revoked": key.revoked.map(clock::format),
+    })
+}
+
+fn state(key: &ApiKey, now: i64) -> &'static str {
+    if key.revoked.is_some() {
+        "revoked"
+    } else if key.expires.is_some_and(|expires| expires <= now) {
+        "expired"
+    } else {
+        "active"
+    }
+}
+
+async fn revoke(data: &Data, id: &str) -> anyhow::Result<()> {
+    let db = open(data).await?;
+    let unknown = "there is no key with this id: see `vultus keys list`";
+    let id = id.parse::<Id>().ok().filter(|id| id.kind() == Kind::Key).context(unknown)?;
+    let key = vultus_store::keys::by_id(&db, id).await.context(unknown)?;
+    vultus_store::keys::revoke(&db, key.account_id, id, clock::now_us()).await?;
+    print(&format!("revoked {id} ({})", key.name))
+}
+
+/// Opens the database, making the data directory on the very first use.
+async fn open(data: &Data) -> anyhow::Result<Db> {
+    secret::prepare_dir(&data.data_dir)?;
+    Db::connect(&data.database_url()).await.context("cannot open the database: see --database-url and --data-dir")
+}
+
+fn date(text: &str) -> Result<i64, String> {
+    clock::parse(text).ok_or_else(|| "not a date: give 2027-01-31 or 2027-01-31T12:00:00 (UTC)".to_owned())
+}

@@ -1,0 +1,79 @@
+//! The command line. `vultus --help` and `vultus COMMAND --help` are its reference.
+
+pub mod keys;
+pub mod models;
+pub mod serve;
+
+use std::io::{self, Write as _};
+
+use tracing_subscriber::EnvFilter;
+
+/// Self-hosted face recognition and identity verification server.
+#[derive(Debug, clap::Parser)]
+#[command(name = "vultus", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What is logged, such as `info` or `vultus=debug`.
+    #[arg(long, env = "VULTUS_LOG", default_value = "info", global = true, value_name = "FILTER")]
+    log: String,
+    /// Form of the log.
+    #[arg(long, env = "VULTUS_LOG_FORMAT", default_value = "text", global = true, value_name = "FORMAT")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(Box<serve::Args>),
+    /// Make, list and revoke API keys; works while the server runs.
+    Keys(keys::Args),
+    /// Fetch, list and verify the models and the inference runtime.
+    Models(models::Args),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What went wrong and what to do, for the operator.
+    pub fn run(self) -> anyhow::Result<()> {
+        init_log(&self.log, self.log_format)?;
+        match self.command {
+            Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
+            Command::Keys(args) => runtime()?.block_on(keys::run(args)),
+            Command::Models(args) => models::run(args),
+        }
+    }
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// The log goes to standard error; standard output is for results.
+fn init_log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| anyhow::anyhow!("--log is not a filter ({error}): give a level such as info"))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+/// Writes a result to standard output.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,96 @@
+//! `vultus serve`: the first start makes everything that is missing, later ones are quick.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use vultus_store::Db;
+
+use super::print;
+use crate::app::{self, App};
+use crate::config::Config;
+use crate::keys::{self, Scope};
+use crate::{fetch, http, secret};
+
+/// Arguments of `vultus serve`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Serves until SIGTERM or SIGINT, and then finishes the requests that run.
+///
+/// # Errors
+/// What keeps the server from starting, and what to do about it.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let config = args.config;
+    secret::prepare_dir(&config.data.data_dir)?;
+    let secret = secret::load(&config.data)?;
+    // Before the models are fetched, which takes long, for an address that cannot be had.
+    let listener = listen(config.http.listen).await?;
+    let models = config.data.models_dir();
+    tokio::task::spawn_blocking(move || fetch::ensure(&models)).await??;
+    let engines = app::start_engines(&config)?;
+    let db = Db::connect(&config.data.database_url())
+        .await
+        .context("cannot open the database: see --database-url and --data-dir")?;
+    let address = listener.local_addr()?;
+    let app = App::new(config, db, engines, secret);
+    mint_first_key(&app, address).await?;
+    tracing::info!(%address, data = %app.config.data.data_dir.display(), "listening");
+    let stop = stop_signal()?;
+    let server = http::listen::serve(listener, app.clone(), stop);
+    let failure = load_failure(app.clone());
+    let result = tokio::select! {
+        () = server => Ok(()),
+        error = failure => Err(error),
+    };
+    app.db.close().await;
+    result
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: stop what uses it, or choose another address with --listen")
+    })
+}
+
+/// The error of engines that do not load; never ends when they do.
+async fn load_failure(app: Arc<App>) -> anyhow::Error {
+    match app.engines.loaded().await {
+        Ok(()) => {
+            tracing::info!(threads = app.config.engine.threads(), "ready");
+            std::future::pending().await
+        }
+        Err(reason) => anyhow!("cannot load the models: {reason}"),
+    }
+}
+
+/// Makes the account `default` and a key for it when there has never been a key, and shows how to use it.
+async fn mint_first_key(app: &App, address: SocketAddr) -> anyhow::Result<()> {
+    if vultus_store::keys::count(&app.db, None).await? > 0 {
+        return Ok(());
+    }
+    let key = keys::mint(&app.db, &app.secret, "default", "first key", &Scope::ALL, None).await?.text;
+    let host =
+        if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
+    print(&format!(
+        "The first API key, of the account \"default\". It is shown this once:\n\n  {key}\n\nTry it:\n\n  \
+         curl -H 'x-api-key: {key}' --data-binary @testdata/collins.jpg http://{host}/v1/facedetect\n"
+    ))
+}
+
+/// Resolves on SIGTERM or SIGINT.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,59 @@
+//! Where rows, models and secrets live.
+
+use std::path::{Path, PathBuf};
+
+/// Directories and the database.
+#[derive(Clone, clap::Args)]
+#[command(next_help_heading = "Data")]
+pub struct Data {
+    /// Directory of the database, the server secret, the models and kept images; made on the first start.
+    #[arg(long, env = "VULTUS_DATA_DIR", default_value = "./data", value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// Directory of the models [default: `models` in the data directory].
+    #[arg(long, env = "VULTUS_MODELS_DIR", value_name = "DIR")]
+    pub models_dir: Option<PathBuf>,
+    /// Database, such as `sqlite:///var/lib/vultus/vultus.db` [default: `vultus.db` in the data directory].
+    #[arg(long, env = "VULTUS_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Server secret: at least 32 characters; API keys are stored as hashes under it, so keep it when the server moves
+    /// [default: `secret.key` in the data directory, made on the first start].
+    #[arg(long, env = "VULTUS_SECRET", value_name = "TEXT", hide_env_values = true)]
+    pub secret: Option<String>,
+}
+
+impl Data {
+    /// The models directory in force.
+    pub fn models_dir(&self) -> PathBuf {
+        self.models_dir.clone().unwrap_or_else(|| self.data_dir.join("models"))
+    }
+
+    /// The file of the server secret.
+    pub fn secret_file(&self) -> PathBuf {
+        self.data_dir.join("secret.key")
+    }
+
+    /// The database in force.
+    pub fn database_url(&self) -> String {
+        self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("vultus.db").display()))
+    }
+
+    /// The folder of kept images.
+    pub fn blobs_dir(&self) -> PathBuf {
+        self.data_dir.join("blobs")
+    }
+
+    /// Options that keep everything under `data_dir`, with the models elsewhere: for tests.
+    pub fn under(data_dir: &Path, models_dir: &Path) -> Self {
+        Self { data_dir: data_dir.into(), models_dir: Some(models_dir.into()), database_url: None, secret: None }
+    }
+}
+
+impl std::fmt::Debug for Data {
+    /// The secret and the database password are not shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Data")
+            .field("data_dir", &self.data_dir)
+            .field("models_dir", &self.models_dir())
+            .finish_non_exhaustive()
+    }
+}

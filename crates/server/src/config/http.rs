@@ -1,0 +1,40 @@
+//! The HTTP side: address, limits, timeouts.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::seconds;
+
+/// Address, limits and timeouts of the server.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "HTTP")]
+pub struct Http {
+    /// Address and port to listen on.
+    #[arg(long, env = "VULTUS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR:PORT")]
+    pub listen: SocketAddr,
+    /// Longest request body in bytes. The default lets ten base64 images of 10 MB each through.
+    #[arg(long, env = "VULTUS_MAX_BODY_BYTES", default_value_t = 144 << 20, value_name = "BYTES")]
+    pub max_body_bytes: usize,
+    /// Bytes of request bodies held at a time, over all requests; further uploads are answered 503. At least the
+    /// longest body.
+    #[arg(long, env = "VULTUS_BODY_MEMORY_BYTES", default_value_t = 512 << 20, value_name = "BYTES")]
+    pub body_memory_bytes: usize,
+    /// Connections held at a time; further clients wait.
+    #[arg(long, env = "VULTUS_MAX_CONNECTIONS", default_value_t = 1024, value_name = "N")]
+    pub max_connections: usize,
+    /// Seconds a client may take to send the headers of a request, and an idle connection is kept.
+    #[arg(long, env = "VULTUS_HEADER_TIMEOUT", default_value = "30", value_parser = seconds, value_name = "SECONDS")]
+    pub header_timeout: Duration,
+    /// Seconds a client may take to send a whole body.
+    #[arg(long, env = "VULTUS_BODY_TIMEOUT", default_value = "60", value_parser = seconds, value_name = "SECONDS")]
+    pub body_timeout: Duration,
+    /// Seconds without a byte of the body after which the client is dropped.
+    #[arg(long, env = "VULTUS_BODY_IDLE_TIMEOUT", default_value = "10", value_parser = seconds, value_name = "SECONDS")]
+    pub body_idle_timeout: Duration,
+    /// Seconds after which a request is answered 503, whatever it is doing.
+    #[arg(long, env = "VULTUS_REQUEST_TIMEOUT", default_value = "120", value_parser = seconds, value_name = "SECONDS")]
+    pub request_timeout: Duration,
+    /// Seconds that running requests get to finish after SIGTERM or SIGINT.
+    #[arg(long, env = "VULTUS_SHUTDOWN_TIMEOUT", default_value = "30", value_parser = seconds, value_name = "SECONDS")]
+    pub shutdown_timeout: Duration,
+}

@@ -1,0 +1,25 @@
+//! What pictures are accepted, and whether enrolled ones are kept.
+
+use vultus_vision::Limits;
+
+/// Limits and keeping of images.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Images")]
+pub struct Images {
+    /// Longest encoded image in bytes.
+    #[arg(long, env = "VULTUS_MAX_IMAGE_BYTES", default_value_t = 16 << 20, value_name = "BYTES")]
+    pub max_image_bytes: usize,
+    /// Most pixels of an image (width x height).
+    #[arg(long, env = "VULTUS_MAX_IMAGE_PIXELS", default_value_t = 50_000_000, value_name = "N")]
+    pub max_image_pixels: u64,
+    /// Keep enrolled images in the data directory. Without it only embeddings are stored, never a picture.
+    #[arg(long, env = "VULTUS_KEEP_IMAGES")]
+    pub keep_images: bool,
+}
+
+impl Images {
+    /// The limits for the decoder.
+    pub fn limits(&self) -> Limits {
+        Limits { max_bytes: self.max_image_bytes, max_pixels: self.max_image_pixels }
+    }
+}

@@ -1,0 +1,67 @@
+//! What an operator can set: one struct per concern. Every option is also an environment variable, named in its help.
+
+mod data;
+mod engine;
+mod http;
+mod images;
+mod matching;
+
+pub use data::Data;
+pub use engine::Engine;
+pub use http::Http;
+pub use images::Images;
+pub use matching::Matching;
+
+/// All options of `vultus serve`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Config {
+    /// Where rows, models and secrets live.
+    #[command(flatten)]
+    pub data: Data,
+    /// The HTTP side: address, limits, timeouts.
+    #[command(flatten)]
+    pub http: Http,
+    /// The inference threads.
+    #[command(flatten)]
+    pub engine: Engine,
+    /// What pictures are accepted, and whether enrolled ones are kept.
+    #[command(flatten)]
+    pub images: Images,
+    /// Thresholds of comparisons.
+    #[command(flatten)]
+    pub matching: Matching,
+}
+
+/// A time in seconds, as the options take it: a positive number, fractions allowed.
+pub(crate) fn seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if !(seconds > 0.0 && seconds <= 86_400.0) {
+        return Err("must be above 0 and at most 86400 seconds".into());
+    }
+    Ok(std::time::Duration::from_secs_f64(seconds))
+}
+
+/// A score threshold: a number from 0 to 1.
+pub(crate) fn unit(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("must be a number from 0 to 1".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_thresholds_out_of_range_are_refused() {
+        assert_eq!(seconds("1.5").unwrap().as_millis(), 1500);
+        for bad in ["0", "-1", "NaN", "inf", "1e9", "soon"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+        assert!((unit("0.4").unwrap() - 0.4).abs() < f64::EPSILON);
+        for bad in ["-0.1", "1.01", "NaN", "half"] {
+            assert!(unit(bad).is_err(), "{bad}");
+        }
+    }
+}

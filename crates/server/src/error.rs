@@ -1,0 +1,191 @@
+//! The one error type of the server's flows and handlers. `http/problem.rs` says what each becomes on the wire.
+//!
+//! No face in a picture is a result ([`crate::flows::Outcome`]), not an error. Commands use `anyhow`.
+
+use vultus_store::Kind;
+use vultus_vision::DecodeError;
+
+use crate::engine;
+
+/// What an id was the id of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entity {
+    /// A person's profile.
+    Enrollment,
+    /// A set of enrollments.
+    Collection,
+}
+
+impl Entity {
+    /// The kind of its ids.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Enrollment => Kind::Enrollment,
+            Self::Collection => Kind::Collection,
+        }
+    }
+
+    /// The word for messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enrollment => "enrollment",
+            Self::Collection => "collection",
+        }
+    }
+}
+
+/// Why an API key does not admit its bearer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyProblem {
+    /// No `x-api-key` header.
+    Missing,
+    /// No such key. Also the answer to a revoked or expired key whose secret is wrong.
+    Unknown,
+    /// Revoked by its owner.
+    Revoked,
+    /// Past its expiry.
+    Expired,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A body is needed and none came.
+    #[error("the request body is empty: {expected}")]
+    EmptyBody {
+        /// What to send.
+        expected: &'static str,
+    },
+    /// The body is longer than the limit.
+    #[error("the request body is longer than {limit} bytes, the limit: send fewer or smaller images")]
+    BodyTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The client sends its body too slowly.
+    #[error("the request body did not arrive in time: send it faster, or send smaller images")]
+    BodyTooSlow,
+    /// The body ended early or is framed wrongly.
+    #[error("the request body could not be read to its end: send it again")]
+    BodyBroken,
+    /// The body is not JSON.
+    #[error("the request body is not valid JSON ({detail}): send a JSON object")]
+    NotJson {
+        /// Where and why parsing stopped.
+        detail: String,
+    },
+    /// A parameter is absent.
+    #[error("\"{field}\" is missing: {expected}")]
+    MissingField {
+        /// The parameter.
+        field: String,
+        /// What to send.
+        expected: &'static str,
+    },
+    /// A parameter has the wrong JSON type.
+    #[error("\"{field}\" must be {expected}, not {found}")]
+    WrongType {
+        /// The parameter.
+        field: String,
+        /// The type to send.
+        expected: &'static str,
+        /// The type that came.
+        found: &'static str,
+    },
+    /// A parameter has the right type and an impossible value.
+    #[error("\"{field}\" {problem}")]
+    WrongValue {
+        /// The parameter.
+        field: String,
+        /// What is wrong and what is allowed; continues the sentence that the name begins.
+        problem: String,
+    },
+    /// A parameter is not base64.
+    #[error("\"{field}\" is not valid base64: send the image file's bytes in base64, with or without a data: prefix")]
+    NotBase64 {
+        /// The parameter.
+        field: String,
+    },
+    /// Bytes are not a usable picture.
+    #[error("{}{source}", prefix(.field.as_deref()))]
+    BadImage {
+        /// The parameter, or none when the body itself is the picture.
+        field: Option<String>,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// More images than one enrollment request may have.
+    #[error("{sent} images in one request, the limit is {limit}: enroll with {limit}, then add the others with PUT")]
+    TooManyImages {
+        /// How many came.
+        sent: usize,
+        /// How many may.
+        limit: usize,
+    },
+    /// Nothing stored was made by the recognition model in use.
+    #[error(
+        "the stored embeddings were made by another recognition model than \"{current}\", which this server runs, and \
+         cannot be compared: enroll the images again"
+    )]
+    OtherModel {
+        /// The model in use.
+        current: String,
+    },
+    /// The API key does not admit.
+    #[error("{}", key_message(*.0))]
+    Unauthorized(KeyProblem),
+    /// The API key lacks a scope.
+    #[error("this API key lacks the scope \"{scope}\": use a key that has it")]
+    Forbidden {
+        /// The scope.
+        scope: &'static str,
+    },
+    /// No route has this path.
+    #[error("there is nothing at this path: see /docs for the list of endpoints")]
+    UnknownPath,
+    /// The route has other methods.
+    #[error("this path does not take this method: see the Allow header")]
+    WrongMethod,
+    /// The client takes no JSON.
+    #[error("answers are JSON: let the Accept header include application/json, or leave it out")]
+    NotAcceptable,
+    /// The text is no id that this server has issued for such a thing.
+    #[error("there is no {} with this id", .0.name())]
+    NotFound(Entity),
+    /// The server holds as many uploads as its memory bound allows.
+    #[error("the server is receiving too many uploads: try again shortly")]
+    UploadsFull,
+    /// The request took longer than the server allows.
+    #[error("the request took too long: try again, or send smaller images")]
+    Timeout,
+    /// No inference result.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// The store has no such row, or the database failed.
+    #[error(transparent)]
+    Store(#[from] vultus_store::Error),
+    /// A network failed.
+    #[error(transparent)]
+    Vision(#[from] vultus_vision::Error),
+    /// A handler panicked.
+    #[error("a handler panicked")]
+    Panicked,
+    /// Anything else that is the server's fault.
+    #[error("{0:#}")]
+    Internal(#[from] anyhow::Error),
+}
+
+fn prefix(field: Option<&str>) -> String {
+    field.map_or_else(String::new, |field| format!("\"{field}\": "))
+}
+
+const fn key_message(problem: KeyProblem) -> &'static str {
+    match problem {
+        KeyProblem::Missing => "the x-api-key header is missing: send your API key in it",
+        KeyProblem::Unknown => {
+            "this API key is not known: check the x-api-key header, or make a key with `vultus keys create`"
+        }
+        KeyProblem::Revoked => "this API key has been revoked: use another",
+        KeyProblem::Expired => "this API key has expired: use another",
+    }
+}

@@ -1,0 +1,49 @@
+//! The embeddings of the faces of a picture that is to be compared.
+
+use vultus_vision::{Calibration, DetectSize, Embedding};
+
+use super::{Outcome, Picture, SkipReason, Skipped};
+use crate::app::App;
+use crate::error::Error;
+
+/// Most faces of one probe that are compared, the largest ones: bounds the work that a picture of a crowd causes.
+const MAX_FACES: usize = 16;
+
+/// The faces of a picture, ready to be compared.
+#[derive(Debug)]
+pub struct Probe {
+    /// One embedding for each face, largest first; at least one.
+    pub embeddings: Vec<Embedding>,
+    /// How many faces the picture has.
+    pub faces: usize,
+    /// The model that made the embeddings.
+    pub model: String,
+    /// From cosine to served score, for that model.
+    pub calibration: Calibration,
+}
+
+/// Embeds the faces of a picture.
+///
+/// # Errors
+/// [`Error::BadImage`], [`Error::Engine`] or [`Error::Vision`].
+pub async fn run(app: &App, picture: Picture) -> Result<Outcome<Probe>, Error> {
+    let field = picture.field.clone();
+    let probe = app.engines.run(move |engine| {
+        let image = picture.decode(engine)?;
+        let faces = engine.detect(&image, DetectSize::Standard)?;
+        let mut embeddings = Vec::new();
+        for face in faces.iter().take(MAX_FACES) {
+            let landmarks = engine.landmarks(&image, face)?;
+            embeddings.push(engine.embed(&image, face, &landmarks)?);
+        }
+        engine.recycle(image);
+        let (model, calibration) = (engine.recognition_model().to_owned(), engine.calibration().clone());
+        Ok::<_, Error>(Probe { embeddings, faces: faces.len(), model, calibration })
+    });
+    let probe = probe.await??;
+    Ok(if probe.embeddings.is_empty() {
+        Outcome::NoFace(vec![Skipped { field, reason: SkipReason::NoFace }])
+    } else {
+        Outcome::Done(probe)
+    })
+}

@@ -1,0 +1,31 @@
+//! Who sent a request, from its `x-api-key` header, and whether the key has the scope of the route.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use crate::app::App;
+use crate::error::{Error, KeyProblem};
+use crate::keys::{self, Caller, Scope};
+
+const HEADER: &str = "x-api-key";
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let scope = *parts.extensions.get::<Scope>().ok_or_else(|| anyhow::anyhow!("a route without a scope"))?;
+        let header = parts.headers.get(HEADER).ok_or(Error::Unauthorized(KeyProblem::Missing))?;
+        let text = header.to_str().map_err(|_| Error::Unauthorized(KeyProblem::Unknown))?;
+        if text.trim().is_empty() {
+            return Err(Error::Unauthorized(KeyProblem::Missing));
+        }
+        let caller = keys::authenticate(&app.db, &app.secret, text).await?;
+        let span = tracing::Span::current();
+        span.record("account", tracing::field::display(caller.account));
+        span.record("key", tracing::field::display(caller.key));
+        caller.require(scope)?;
+        Ok(caller)
+    }
+}

@@ -1,0 +1,235 @@
+//! API keys: how they are made, read and checked.
+//!
+//! A key is `vultus_`, the id of its row (23 characters) and 32 random bytes (43 characters). Stored is an HMAC of the
+//! whole key under the server secret: a copied database admits nobody.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq as _;
+use vultus_store::keys::{ApiKey, NewApiKey};
+use vultus_store::{Db, Id, Kind, accounts};
+
+use crate::error::{Error, KeyProblem};
+use crate::secret::{Secret, random_bytes};
+use crate::{app, clock};
+
+const PREFIX: &str = "vultus_";
+const RANDOM_BYTES: usize = 32;
+const RANDOM_CHARS: usize = 43;
+const PURPOSE: &str = "api key";
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Find faces.
+    Detect,
+    /// Judge whether a face is alive.
+    Spoof,
+    /// Compare a face with an enrollment.
+    Match,
+    /// Search a face in a collection.
+    Identify,
+    /// List enrollments.
+    EnrollmentsRead,
+    /// Make, extend and delete enrollments.
+    EnrollmentsWrite,
+    /// List collections.
+    CollectionsRead,
+    /// Make, extend, train and delete collections.
+    CollectionsWrite,
+}
+
+impl Scope {
+    /// All scopes: what a key has unless its maker names some.
+    pub const ALL: [Self; 8] = [
+        Self::Detect,
+        Self::Spoof,
+        Self::Match,
+        Self::Identify,
+        Self::EnrollmentsRead,
+        Self::EnrollmentsWrite,
+        Self::CollectionsRead,
+        Self::CollectionsWrite,
+    ];
+
+    /// The word for messages, the command line and the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Detect => "detect",
+            Self::Spoof => "spoof",
+            Self::Match => "match",
+            Self::Identify => "identify",
+            Self::EnrollmentsRead => "enrollments:read",
+            Self::EnrollmentsWrite => "enrollments:write",
+            Self::CollectionsRead => "collections:read",
+            Self::CollectionsWrite => "collections:write",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.name() == text)
+            .ok_or_else(|| format!("no such scope; there are {}", Self::ALL.map(Scope::name).join(", ")))
+    }
+}
+
+/// Who sent a request: an account, by one of its keys.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The account.
+    pub account: Id,
+    /// The key.
+    pub key: Id,
+    scopes: Vec<Scope>,
+}
+
+impl Caller {
+    /// Fails unless the key has the scope.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] names the scope.
+    pub fn require(&self, scope: Scope) -> Result<(), Error> {
+        if self.scopes.contains(&scope) { Ok(()) } else { Err(Error::Forbidden { scope: scope.name() }) }
+    }
+}
+
+/// A key that was just made. Its text is shown once and cannot be recovered.
+pub struct Minted {
+    /// The key's id, which is no secret.
+    pub id: Id,
+    /// The key itself.
+    pub text: String,
+}
+
+/// Makes a key for the account of this name, which is made if it does not exist.
+///
+/// # Errors
+/// When the database fails or the system gives no random bytes.
+pub async fn mint(
+    db: &Db,
+    secret: &Secret,
+    account: &str,
+    name: &str,
+    scopes: &[Scope],
+    expires: Option<i64>,
+) -> anyhow::Result<Minted> {
+    let now = clock::now_us();
+    let account = accounts::get_or_insert(db, app::new_id(Kind::Account)?, account, now).await?;
+    let id = app::new_id(Kind::Key)?;
+    let random = random_bytes::<RANDOM_BYTES>()?;
+    let text = format!("{PREFIX}{id}{}", BASE64_URL_SAFE_NO_PAD.encode(random));
+    let hash = secret.tag(PURPOSE, text.as_bytes());
+    let scopes = scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
+    let key = NewApiKey { id, hash: &hash, name, scopes: &scopes, expires };
+    vultus_store::keys::insert(db, account.id, &key, now).await?;
+    Ok(Minted { id, text })
+}
+
+/// Finds out who sent a request by the text of its key. White space around the key is ignored.
+///
+/// # Errors
+/// [`Error::Unauthorized`], or those of the database.
+pub async fn authenticate(db: &Db, secret: &Secret, text: &str) -> Result<Caller, Error> {
+    let text = text.trim();
+    let id = id_of(text).ok_or(Error::Unauthorized(KeyProblem::Unknown))?;
+    let key = match vultus_store::keys::by_id(db, id).await {
+        Err(vultus_store::Error::NotFound { .. }) => return Err(Error::Unauthorized(KeyProblem::Unknown)),
+        other => other?,
+    };
+    admit(&key, &secret.tag(PURPOSE, text.as_bytes()), clock::now_us())
+}
+
+/// The id within the text of a key.
+fn id_of(text: &str) -> Option<Id> {
+    let rest = text.strip_prefix(PREFIX)?;
+    let id = rest.len().checked_sub(RANDOM_CHARS).and_then(|end| rest.get(..end))?;
+    id.parse::<Id>().ok().filter(|id| id.kind() == Kind::Key)
+}
+
+/// Whether the bearer of a key with this tag is let in. Only who knows the secret learns that a key is revoked or
+/// expired.
+fn admit(key: &ApiKey, tag: &[u8; 32], now: i64) -> Result<Caller, Error> {
+    let problem = if !bool::from(key.hash.as_slice().ct_eq(tag)) {
+        KeyProblem::Unknown
+    } else if key.revoked.is_some() {
+        KeyProblem::Revoked
+    } else if key.expires.is_some_and(|expires| expires <= now) {
+        KeyProblem::Expired
+    } else {
+        let scopes = key.scopes.split_whitespace().filter_map(|name| name.parse().ok()).collect();
+        return Ok(Caller { account: key.account_id, key: key.id, scopes });
+    };
+    Err(Error::Unauthorized(problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(expires: Option<i64>, revoked: Option<i64>) -> ApiKey {
+        ApiKey {
+            id: Id::new(Kind::Key, 1, [1; 8]),
+            account_id: Id::new(Kind::Account, 1, [2; 8]),
+            hash: vec![7; 32],
+            name: String::new(),
+            scopes: "detect enrollments:read from-a-newer-version".into(),
+            created: 1,
+            expires,
+            revoked,
+        }
+    }
+
+    fn problem(result: Result<Caller, Error>) -> KeyProblem {
+        match result {
+            Err(Error::Unauthorized(problem)) => problem,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_who_knows_the_secret_learns_why_a_key_is_refused() {
+        assert_eq!(problem(admit(&key(None, Some(5)), &[7; 32], 10)), KeyProblem::Revoked);
+        assert_eq!(problem(admit(&key(Some(10), None), &[7; 32], 10)), KeyProblem::Expired);
+        for refused in [key(None, Some(5)), key(Some(10), None), key(None, None)] {
+            assert_eq!(problem(admit(&refused, &[8; 32], 10)), KeyProblem::Unknown);
+        }
+    }
+
+    #[test]
+    fn a_good_key_has_its_scopes_and_no_others() {
+        let caller = admit(&key(Some(11), None), &[7; 32], 10).unwrap();
+        assert!(caller.require(Scope::Detect).is_ok());
+        assert!(caller.require(Scope::EnrollmentsRead).is_ok());
+        let refused = caller.require(Scope::EnrollmentsWrite).unwrap_err();
+        assert!(refused.to_string().contains("\"enrollments:write\""));
+    }
+
+    #[test]
+    fn every_scope_is_read_back_from_its_name() {
+        for scope in Scope::ALL {
+            assert_eq!(scope.name().parse(), Ok(scope));
+        }
+        assert!("admin".parse::<Scope>().unwrap_err().contains("collections:write"));
+    }
+
+    #[test]
+    fn texts_that_are_no_key_have_no_id() {
+        for text in ["", "vultus_", "test12345", "vultus_ä", &format!("vultus_{}", "A".repeat(66))] {
+            assert_eq!(id_of(text), None, "{text}");
+        }
+    }
+}

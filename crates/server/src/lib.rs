@@ -1,0 +1,15 @@
+//! The vultus server: command line, HTTP API, and the flows that join the vision engine, the galleries and the store.
+
+pub mod app;
+pub mod blobs;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod engine;
+pub mod error;
+pub mod fetch;
+pub mod flows;
+pub mod galleries;
+pub mod http;
+pub mod keys;
+pub mod secret;
