@@ -1,0 +1,92 @@
+//! Files that are accepted by their hash only.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use sha2::{Digest as _, Sha256};
+use vultus_vision::models::FileEntry;
+
+use super::progress::Progress;
+
+/// What lies under the name of a manifest entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The file that the manifest means.
+    Verified,
+    /// Another or a damaged file.
+    Damaged,
+    /// Nothing.
+    Missing,
+}
+
+/// Looks at the file of an entry; hashes it only when its size is right.
+pub(crate) fn state(dir: &Path, entry: &FileEntry) -> anyhow::Result<State> {
+    let path = dir.join(&entry.file);
+    match fs::metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::Missing),
+        Err(error) => Err(error).context(format!("cannot read {}", path.display())),
+        Ok(file) if file.len() != entry.bytes => Ok(State::Damaged),
+        Ok(_) if sha256(&path)? == entry.sha256 => Ok(State::Verified),
+        Ok(_) => Ok(State::Damaged),
+    }
+}
+
+/// Refuses a file whose hash is another.
+pub(super) fn check(path: &Path, expected: &str) -> anyhow::Result<()> {
+    let found = sha256(path)?;
+    if found != expected {
+        bail!("{} is refused: its sha256 is {found}, the manifest pins {expected}", path.display());
+    }
+    Ok(())
+}
+
+/// Copies a file that the operator brought.
+pub(super) fn copy(path: &Path, entry: &FileEntry, work: &Path, dir: &Path) -> anyhow::Result<()> {
+    let mut source = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    store(&mut source, entry, work, dir).with_context(|| format!("cannot take {}", path.display()))
+}
+
+/// Writes the content of an entry: hashed on the way into `work`, flushed to the disk, then moved to its place in `dir`.
+pub(super) fn store(content: &mut dyn Read, entry: &FileEntry, work: &Path, dir: &Path) -> anyhow::Result<()> {
+    let progress = Progress::bytes(&entry.file, entry.bytes);
+    let (partial, path) = (work.join(&entry.file), dir.join(&entry.file));
+    let mut file = File::create(&partial)?;
+    // One byte more than expected tells a longer file, without writing all of it.
+    let mut content = content.take(entry.bytes + 1);
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        let count = content.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        hash.update(&buffer[..count]);
+        file.write_all(&buffer[..count])?;
+        progress.advance(count as u64);
+    }
+    let found = hex(&hash.finalize());
+    if found != entry.sha256 {
+        bail!("{} is refused: its sha256 is {found}, the manifest pins {}", entry.file, entry.sha256);
+    }
+    file.sync_all()?;
+    fs::rename(&partial, &path).with_context(|| format!("cannot write {}", path.display()))?;
+    File::open(dir)?.sync_all()?;
+    Ok(())
+}
+
+fn sha256(path: &Path) -> anyhow::Result<String> {
+    let context = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(context)?;
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer).with_context(context)? {
+            0 => return Ok(hex(&hash.finalize())),
+            count => hash.update(&buffer[..count]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
