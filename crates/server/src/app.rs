@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use vultus_store::{Db, Id, Kind};
 use vultus_vision::models::Models;
-use vultus_vision::{Engine, Params};
+use vultus_vision::Engine;
 
 use crate::blobs::Blobs;
 use crate::config::Config;
@@ -55,7 +55,7 @@ impl App {
 /// When models are missing or the system gives no thread.
 pub fn start_engines(config: &Config) -> anyhow::Result<Arc<Pool<Engine>>> {
     let models = Models::open(&config.data.models_dir())?;
-    let params = Params { limits: config.images.limits(), ..Params::default() };
+    let params = config.vision.params(config.images.limits());
     let load = move || Engine::load(&models, params).map_err(|error| error.to_string());
     Ok(Arc::new(Pool::start(config.engine.threads(), config.engine.engine_queue, load)?))
 }

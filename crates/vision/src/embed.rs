@@ -19,7 +19,9 @@ impl Embedding {
         if !norm.is_finite() || norm <= f32::EPSILON {
             return None;
         }
-        values.iter_mut().for_each(|x| *x /= norm);
+        for x in &mut values {
+            *x /= norm;
+        }
         Some(Self(values))
     }
 

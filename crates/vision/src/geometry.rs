@@ -53,6 +53,14 @@ impl Rect {
         Self { x1, y1, x2, y2 }
     }
 
+    /// The least box that holds all `points`.
+    pub fn around(points: &[Point]) -> Self {
+        let start = Rect::new(f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY);
+        points
+            .iter()
+            .fold(start, |rect, p| Rect::new(rect.x1.min(p.x), rect.y1.min(p.y), rect.x2.max(p.x), rect.y2.max(p.y)))
+    }
+
     /// Width in pixels.
     pub fn width(&self) -> f32 {
         self.x2 - self.x1
@@ -74,6 +82,7 @@ impl Rect {
     }
 
     /// The square with the same middle whose side is `scale` times the longer side.
+    #[must_use]
     pub fn square(&self, scale: f32) -> Rect {
         let (center, half) = (self.center(), self.width().max(self.height()) * scale / 2.0);
         Rect::new(center.x - half, center.y - half, center.x + half, center.y + half)

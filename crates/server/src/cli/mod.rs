@@ -1,5 +1,6 @@
 //! The command line. `vultus --help` and `vultus COMMAND --help` are its reference.
 
+pub mod evaluate;
 pub mod keys;
 pub mod models;
 pub mod serve;
@@ -38,6 +39,8 @@ enum Command {
     Keys(keys::Args),
     /// Fetch, list and verify the models and the inference runtime.
     Models(models::Args),
+    /// Measure accuracy on labelled data with the engine calls that the server makes.
+    Evaluate(evaluate::Args),
 }
 
 impl Cli {
@@ -51,6 +54,7 @@ impl Cli {
             Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
             Command::Keys(args) => runtime()?.block_on(keys::run(args)),
             Command::Models(args) => models::run(args),
+            Command::Evaluate(args) => evaluate::run(&args),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `vultus models`: fetch, list and verify the models and the inference runtime.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -40,7 +41,7 @@ enum Command {
 
 /// Where the models are.
 #[derive(Debug, clap::Args)]
-struct Dir {
+pub struct Dir {
     /// Directory of the models [default: `models` in the data directory].
     #[arg(long = "models-dir", visible_alias = "to", env = "VULTUS_MODELS_DIR", value_name = "DIR")]
     models_dir: Option<PathBuf>,
@@ -50,8 +51,9 @@ struct Dir {
 }
 
 impl Dir {
-    fn path(self) -> PathBuf {
-        self.models_dir.unwrap_or_else(|| self.data_dir.join("models"))
+    /// The directory in force.
+    pub fn path(&self) -> PathBuf {
+        self.models_dir.clone().unwrap_or_else(|| self.data_dir.join("models"))
     }
 }
 
@@ -79,7 +81,7 @@ fn list(dir: &Path) -> anyhow::Result<()> {
         let FileEntry { file, bytes, licence, .. } = entry;
         let (role, state) = (entry.role.name(), word(fetch::state(dir, entry)?));
         let package = entry.package.as_ref().map_or("(your own)".into(), |p| format!("{} {}", p.name, p.version));
-        text += &format!("\n{role:<12} {file:<34} {state:<9} {bytes:>10} {licence:<12} {package}");
+        let _ = write!(text, "\n{role:<12} {file:<34} {state:<9} {bytes:>10} {licence:<12} {package}");
     }
     print(&text)
 }

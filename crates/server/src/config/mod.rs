@@ -5,12 +5,14 @@ mod engine;
 mod http;
 mod images;
 mod matching;
+mod vision;
 
 pub use data::Data;
 pub use engine::Engine;
 pub use http::Http;
 pub use images::Images;
 pub use matching::Matching;
+pub use vision::Vision;
 
 /// All options of `vultus serve`.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,6 +29,9 @@ pub struct Config {
     /// What pictures are accepted, and whether enrolled ones are kept.
     #[command(flatten)]
     pub images: Images,
+    /// How carefully pictures are looked at.
+    #[command(flatten)]
+    pub vision: Vision,
     /// Thresholds of comparisons.
     #[command(flatten)]
     pub matching: Matching,

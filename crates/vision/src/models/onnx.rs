@@ -16,6 +16,8 @@ pub(super) const ATTRIBUTE_INT: i32 = 2;
 /// `AttributeProto.AttributeType.INTS`.
 pub(super) const ATTRIBUTE_INTS: i32 = 7;
 
+// The field names are those of the specification.
+#[allow(clippy::struct_field_names)]
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Model {
     #[prost(int64, optional, tag = "1")]

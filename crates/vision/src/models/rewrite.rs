@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 
 use prost::Message;
 
-use super::onnx::{Graph, Model, Tensor};
+use super::onnx::{Graph, Model, Tensor, ValueInfo};
 use super::{Error, InputSpec};
 
 /// Weights smaller than this become zero.
@@ -82,7 +82,7 @@ impl Weights {
     /// Puts back the tensors that the graph still uses.
     fn put_back(mut self, graph: &mut Graph) {
         let inputs = graph.node.iter().flat_map(|node| node.input.iter().map(String::as_str));
-        let used: HashSet<&str> = inputs.chain(graph.output.iter().map(|output| output.name())).collect();
+        let used: HashSet<&str> = inputs.chain(graph.output.iter().map(ValueInfo::name)).collect();
         let kept = self.order.iter().filter(|name| used.contains(name.as_str()));
         graph.initializer = kept.filter_map(|name| self.tensors.remove(name)).collect();
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Weights;
-use crate::models::onnx::{Graph, Node};
+use crate::models::onnx::{Graph, Node, ValueInfo};
 
 /// Channels in a block of the fast layout with AVX2; with AVX-512 it has 16, and multiples of 8 were as fast there.
 const BLOCK: i64 = 8;
@@ -101,7 +101,7 @@ impl Values {
     pub(super) fn of(graph: &Graph, weights: &Weights) -> Values {
         let mut values = Values { parents: HashMap::new(), counts: HashMap::new(), open: HashSet::new() };
         let mut counted: Vec<(&str, i64)> = Vec::new();
-        let mut open: Vec<&str> = graph.input.iter().chain(&graph.output).map(|value| value.name()).collect();
+        let mut open: Vec<&str> = graph.input.iter().chain(&graph.output).map(ValueInfo::name).collect();
         for node in &graph.node {
             let (input, output) = (node.input.first(), node.output.first());
             let (Some(input), Some(output)) = (input, output) else { continue };

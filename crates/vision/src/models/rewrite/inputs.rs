@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use crate::models::onnx::{Dimension, DimensionValue, Graph, TensorType, TypeValue, ValueInfo};
+use crate::models::onnx::{Dimension, DimensionValue, Graph, Tensor, TensorType, TypeValue, ValueInfo};
 use crate::models::{Error, InputSpec};
 
 /// Takes initialisers out of the graph inputs: while the caller could replace them, the runtime folds nothing into
 /// them.
 pub(super) fn drop_initializers(graph: &mut Graph) {
-    let names: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name()).collect();
+    let names: HashSet<&str> = graph.initializer.iter().map(Tensor::name).collect();
     graph.input.retain(|input| !names.contains(input.name()));
 }
 

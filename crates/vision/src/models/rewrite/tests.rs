@@ -3,7 +3,7 @@
 use super::*;
 use crate::models::Colour;
 use crate::models::onnx::{
-    ATTRIBUTE_INT, Attribute, Dimension, DimensionValue, INT64, Node, Shape, TensorType, Type, TypeValue, ValueInfo,
+    ATTRIBUTE_INT, Attribute, Dimension, DimensionValue, INT64, Node, Shape, TensorType, Type, TypeValue,
 };
 
 const SPEC: InputSpec =
