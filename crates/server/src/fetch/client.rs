@@ -15,10 +15,11 @@ use super::progress::Progress;
 type Client = &'static [&'static str];
 
 /// `uv` has no download command of its own, but runs pip.
-const PYPI: [Client; 3] = [&["python3", "-m", "pip"], &["pip3"], &["uv", "tool", "run", "pip"]];
+const PYPI: &[Client] = &[&["python3", "-m", "pip"], &["pip3"], &["uv", "tool", "run", "pip"]];
 
-/// `pnpm pack` and `yarn pack` only pack the folder that they run in; both can run npm.
-const NPM: [Client; 3] = [&["npm"], &["pnpm", "dlx", "npm"], &["yarn", "dlx", "npm"]];
+/// pnpm and yarn cannot fetch one archive: they pack only the folder that they run in, install a package only with all
+/// that it depends on, and fail to run npm themselves (tried with pnpm 12 and yarn 2.4).
+const NPM: &[Client] = &[&["npm"]];
 
 /// Downloads the archive of a package into `work` with the first client that manages.
 pub(super) fn download(package: &Package, work: &Path, dir: &Path) -> anyhow::Result<PathBuf> {

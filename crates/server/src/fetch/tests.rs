@@ -10,7 +10,7 @@ const WEIGHTS: &[u8] = b"weights of the recognition network";
 const POINTS: &[u8] = b"weights of the landmarks network";
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    files::hex(&Sha256::digest(bytes))
 }
 
 fn wheel(members: &[(&str, &[u8])]) -> Vec<u8> {
@@ -179,7 +179,9 @@ fn two_pulls_at_once_end_well() {
     let place = Place::new();
     std::thread::scope(|scope| {
         let pulls: Vec<_> = (0..4).map(|_| scope.spawn(|| place.pull())).collect();
-        pulls.into_iter().for_each(|pull| pull.join().unwrap().unwrap());
+        for pull in pulls {
+            pull.join().unwrap().unwrap();
+        }
     });
     assert_eq!(place.names(), ALL);
 }
