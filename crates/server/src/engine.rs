@@ -43,8 +43,24 @@ type Load<S> = dyn Fn() -> Result<S, String> + Send + Sync;
 pub struct Pool<S> {
     jobs: mpsc::Sender<Job<S>>,
     permits: Arc<Semaphore>,
+    capacity: usize,
     loading: watch::Receiver<Loading>,
     skipped: Arc<AtomicU64>,
+    abandoned: AtomicU64,
+}
+
+/// Counts callers that go away while they wait.
+struct Caller<'a> {
+    abandoned: &'a AtomicU64,
+    waiting: bool,
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        if self.waiting {
+            self.abandoned.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl<S: Send + 'static> Pool<S> {
@@ -67,8 +83,9 @@ impl<S: Send + 'static> Pool<S> {
             let (waiting, load, report) = (waiting.clone(), load.clone(), report.clone());
             thread::Builder::new().name(format!("engine-{number}")).spawn(move || work(&waiting, &*load, &report))?;
         }
-        let (permits, skipped) = (Arc::new(Semaphore::new(threads + queue)), Arc::default());
-        Ok(Self { jobs, permits, loading, skipped })
+        let capacity = (threads + queue).min(Semaphore::MAX_PERMITS);
+        let permits = Arc::new(Semaphore::new(capacity));
+        Ok(Self { jobs, permits, capacity, loading, skipped: Arc::default(), abandoned: AtomicU64::new(0) })
     }
 
     /// Runs `job` on the next free thread.
@@ -79,10 +96,23 @@ impl<S: Send + 'static> Pool<S> {
         let permit = self.permits.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
         let (answer, result) = oneshot::channel();
         self.jobs.send(package(job, answer, permit, self.skipped.clone())).map_err(|_| Error::NotLoaded)?;
-        result.await.unwrap_or(Err(Error::Panicked))
+        let mut caller = Caller { abandoned: &self.abandoned, waiting: true };
+        let result = result.await.unwrap_or(Err(Error::Panicked));
+        caller.waiting = false;
+        result
     }
 
-    /// How many jobs were skipped because their caller had gone.
+    /// How many jobs are running or waiting.
+    pub fn unfinished(&self) -> usize {
+        self.capacity - self.permits.available_permits()
+    }
+
+    /// How many callers went away before they had a result.
+    pub fn abandoned(&self) -> u64 {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// How many jobs were skipped because their caller had gone when their turn came.
     pub fn skipped(&self) -> u64 {
         self.skipped.load(Ordering::Relaxed)
     }

@@ -31,7 +31,9 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     let span = tracing::info_span!("request", id, method = %request.method(), route, account = Empty, key = Empty);
     async {
         let started = Instant::now();
+        let mut unanswered = Unanswered(true);
         let mut response = answer(&app, request, next, &id).await;
+        unanswered.0 = false;
         // Made or checked by `request_id`, so it is always a header value.
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
@@ -42,6 +44,17 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     }
     .instrument(span)
     .await
+}
+
+/// Writes the line for a request whose client went away before it was answered.
+struct Unanswered(bool);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if self.0 {
+            tracing::info!("the client has gone");
+        }
+    }
 }
 
 async fn answer(app: &App, request: Request, next: Next, id: &str) -> Response {

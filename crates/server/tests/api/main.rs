@@ -1,1 +1,19 @@
-//! The HTTP API, over real connections.
+//! The HTTP API over real connections, with the real networks. Each file is one resource or one concern, as in
+//! `src/http`.
+
+mod app;
+mod collection;
+mod connections;
+mod contract;
+mod enroll;
+mod facedetect;
+mod identify;
+mod isolation;
+mod keys;
+mod load;
+mod match_;
+mod openapi;
+mod pictures;
+mod protocol;
+mod spdetect;
+mod start;

@@ -1,0 +1,217 @@
+//! The harness: a server of its own for each test, and one set of inference threads for all.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use clap::{Args as _, FromArgMatches as _};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use vultus::app::{App, start_engines};
+use vultus::config::Config;
+use vultus::engine::Pool;
+use vultus::keys::{self, Scope};
+use vultus::{http, secret};
+use vultus_store::Db;
+use vultus_vision::Engine;
+
+/// A running server with an empty database and a key for everything.
+pub struct TestApp {
+    pub app: Arc<App>,
+    pub address: SocketAddr,
+    pub key: String,
+    client: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<()>>,
+    pub dir: TempDir,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub json: Value,
+}
+
+impl TestApp {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A server with other options, on the shared inference threads.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        static ENGINES: OnceLock<Arc<Pool<Engine>>> = OnceLock::new();
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = config(dir.path());
+        change(&mut config);
+        let engines = ENGINES.get_or_init(|| start_engines(&config).unwrap()).clone();
+        Self::start(dir, config, engines).await
+    }
+
+    /// A server with one inference thread of its own.
+    pub async fn with_own_engine(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = config(dir.path());
+        config.engine.engine_threads = Some(1.try_into().unwrap());
+        change(&mut config);
+        let engines = start_engines(&config).unwrap();
+        engines.loaded().await.unwrap();
+        Self::start(dir, config, engines).await
+    }
+
+    async fn start(dir: TempDir, config: Config, engines: Arc<Pool<Engine>>) -> Self {
+        let secret = secret::load(&config.data).unwrap();
+        let db = Db::connect(&config.data.database_url()).await.unwrap();
+        let app = App::new(config, db, engines, secret);
+        let key = mint(&app, "tests", &Scope::ALL, None).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(http::listen::serve(listener, app.clone(), async {
+            let _ = stopped.await;
+        }));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { app, address, key, client, stop: Some(stop), server: Some(server), dir }
+    }
+
+    /// Asks the server to stop, as SIGTERM does; the task ends when it has.
+    pub fn stop(&mut self) -> JoinHandle<()> {
+        drop(self.stop.take());
+        self.server.take().unwrap()
+    }
+
+    /// A key of another account.
+    pub async fn key_of(&self, account: &str) -> String {
+        mint(&self.app, account, &Scope::ALL, None).await
+    }
+
+    /// A key of the test account.
+    pub async fn key_with(&self, scopes: &[Scope], expires: Option<i64>) -> String {
+        mint(&self.app, "tests", scopes, expires).await
+    }
+
+    /// A request without a key.
+    pub fn bare(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    /// A request with the key.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.bare(method, path).header("x-api-key", &self.key)
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        reply(self.request(Method::GET, path)).await
+    }
+
+    pub async fn json(&self, method: Method, path: &str, body: &Value) -> Reply {
+        reply(self.request(method, path).body(body.to_string())).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.json(Method::POST, path, body).await
+    }
+
+    pub async fn post_bytes(&self, path: &str, body: Vec<u8>) -> Reply {
+        reply(self.request(Method::POST, path).body(body)).await
+    }
+
+    /// Enrolls a person with one photo; gives the id.
+    pub async fn enroll(&self, name: &str, photo: &[u8]) -> String {
+        let made = self.post("/v1/enroll", &json!({"img0": base64(photo), "name": name})).await.ok();
+        made["data"]["enrollment_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a collection; gives the id.
+    pub async fn collection(&self, name: &str) -> String {
+        let made = self.post("/v1/collection", &json!({"name": name})).await.ok();
+        made["data"]["collection_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Puts a person into a collection.
+    pub async fn join(&self, enrollment: &str, collection: &str) {
+        let body = json!({"enrollment_id": enrollment, "collection_id": collection});
+        self.json(Method::PUT, "/v1/collection", &body).await.ok();
+    }
+}
+
+impl Reply {
+    /// The body of an answer with status 200 and `success`.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert_eq!((self.status.as_u16(), &self.json["success"]), (200, &json!(true)), "{}", self.json);
+        self.json
+    }
+
+    /// Checks that this is an error of the documented form, and gives its message.
+    #[track_caller]
+    pub fn problem(self, status: u16, code: &str) -> String {
+        assert_eq!((self.status.as_u16(), &self.json["meta"]["code"]), (status, &json!(code)), "{}", self.json);
+        assert_eq!(keys_of(&self.json), ["data", "message", "meta", "success"]);
+        assert_eq!((&self.json["success"], &self.json["data"]), (&json!(false), &Value::Null));
+        assert_eq!(self.json["meta"]["request_id"], self.headers["x-request-id"].to_str().unwrap());
+        assert_eq!(self.headers.contains_key("retry-after"), status == 503);
+        self.json["message"].as_str().unwrap().to_owned()
+    }
+
+    /// Checks that the answer is that no picture had a usable face.
+    #[track_caller]
+    pub fn no_face(self, skipped: &[(Option<&str>, &str)]) {
+        assert_eq!(self.status, StatusCode::OK);
+        let told: Vec<_> = self.json["meta"]["skipped"].as_array().unwrap().iter().map(skip_of).collect();
+        assert_eq!(told, skipped);
+        assert_eq!(self.json["success"], false);
+        assert_eq!(self.json["message"], "No face detected !");
+        assert_eq!(self.json["data"], Value::Null);
+    }
+}
+
+/// The field and the reason of an entry of `meta.skipped`.
+pub fn skip_of(entry: &Value) -> (Option<&str>, &str) {
+    (entry["field"].as_str(), entry["reason"].as_str().unwrap())
+}
+
+pub async fn reply(request: RequestBuilder) -> Reply {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let json = response.json().await.unwrap();
+    Reply { status, headers, json }
+}
+
+pub fn base64(bytes: &[u8]) -> String {
+    base64_simd::STANDARD.encode_to_string(bytes)
+}
+
+/// The keys of an object, sorted.
+#[track_caller]
+pub fn keys_of(object: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Where the models for tests are.
+pub fn models_dir() -> PathBuf {
+    std::env::var_os("VULTUS_MODELS_DIR").map_or_else(|| workspace().join("target/models"), PathBuf::from)
+}
+
+fn config(dir: &Path) -> Config {
+    let command = Config::augment_args(clap::Command::new("test"));
+    let mut config = Config::from_arg_matches(&command.get_matches_from(["test"])).unwrap();
+    config.data = vultus::config::Data::under(dir, &models_dir());
+    config
+}
+
+async fn mint(app: &App, account: &str, scopes: &[Scope], expires: Option<i64>) -> String {
+    keys::mint(&app.db, &app.secret, account, "test", scopes, expires).await.unwrap().text
+}

@@ -1,0 +1,116 @@
+//! Slow clients, uploads without room, and stopping.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::app::{TestApp, reply};
+use crate::pictures::photo;
+
+/// Sends the beginning of an upload; the rest never comes.
+pub async fn begin_upload(app: &TestApp, announced: usize, sent: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    let head = format!(
+        "POST /v1/facedetect HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\ncontent-length: {announced}\r\n\r\n",
+        app.key
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(sent).await.unwrap();
+    stream
+}
+
+async fn answer(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    let read = stream.read_to_string(&mut text);
+    tokio::time::timeout(Duration::from_secs(10), read).await.expect("the server hangs up").unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_client_that_stops_sending_is_told_and_dropped() {
+    let app = TestApp::with(|config| config.http.body_idle_timeout = Duration::from_millis(200)).await;
+    let text = answer(begin_upload(&app, 1000, b"12345").await).await;
+    assert!(text.starts_with("HTTP/1.1 400 ") && text.contains("body_too_slow"), "{text}");
+}
+
+#[tokio::test]
+async fn a_client_that_trickles_is_told_and_dropped() {
+    let app = TestApp::with(|config| config.http.body_timeout = Duration::from_millis(500)).await;
+    let stream = begin_upload(&app, 1_000_000, b"1").await;
+    let (mut reader, mut writer) = stream.into_split();
+    let trickle = tokio::spawn(async move {
+        while writer.write_all(b"1").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let mut text = vec![0; 4096];
+    let count = tokio::time::timeout(Duration::from_secs(10), reader.read(&mut text)).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&text[..count]);
+    assert!(text.starts_with("HTTP/1.1 400 ") && text.contains("body_too_slow"), "{text}");
+    trickle.abort();
+}
+
+#[tokio::test]
+async fn a_client_that_never_finishes_its_headers_is_dropped() {
+    let app = TestApp::with(|config| config.http.header_timeout = Duration::from_millis(200)).await;
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    stream.write_all(b"POST /v1/facedetect HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    answer(stream).await;
+}
+
+#[tokio::test]
+async fn uploads_beyond_the_memory_for_bodies_are_refused_until_there_is_room() {
+    let app = TestApp::with(|config| {
+        config.http.max_body_bytes = 200_000;
+        config.http.body_memory_bytes = 200_000;
+    })
+    .await;
+    let holding = begin_upload(&app, 190_000, b"x").await;
+    let started = Instant::now();
+    loop {
+        let refused = app.post_bytes("/v1/facedetect", photo("collins")).await;
+        if refused.status == 503 {
+            refused.problem(503, "uploads_full");
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(10), "the upload in progress holds its memory");
+    }
+    drop(holding);
+    while app.post_bytes("/v1/facedetect", photo("collins")).await.status != 200 {
+        assert!(started.elapsed() < Duration::from_secs(20), "the memory comes back");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_answered() {
+    let mut app = TestApp::with(|config| config.http.request_timeout = Duration::from_millis(300)).await;
+    let text = answer(begin_upload(&app, 1000, b"12345").await).await;
+    assert!(text.starts_with("HTTP/1.1 503 ") && text.contains("\"timeout\""), "{text}");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn stopping_finishes_running_requests_and_refuses_new_ones() {
+    let mut app = TestApp::with_own_engine(|_| {}).await;
+    let address = app.address;
+    let release = super::load::occupy(&app).await;
+    let running = tokio::spawn(reply(app.request(Method::POST, "/v1/facedetect").body(photo("collins"))));
+    super::load::until_waiting(&app, 1).await;
+    let stopped = app.stop();
+    until_refused(address).await;
+    drop(release);
+    running.await.unwrap().ok();
+    stopped.await.unwrap();
+}
+
+async fn until_refused(address: SocketAddr) {
+    let started = Instant::now();
+    while TcpStream::connect(address).await.is_ok() {
+        assert!(started.elapsed() < Duration::from_secs(10), "the server still listens");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,165 @@
+//! `enroll`.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use vultus_store::{Id, Kind};
+
+use crate::app::{TestApp, base64, keys_of, skip_of};
+use crate::pictures::{nobody, photo, twins};
+
+const UNKNOWN: &str = "EAGiAD2WZX8evd7hoHhg3TU";
+
+#[tokio::test]
+async fn people_are_enrolled_listed_extended_and_deleted() {
+    let app = TestApp::new().await;
+    let made = app.post("/v1/enroll", &json!({"img0": base64(&photo("obama-portrait")), "name": "Barack"})).await.ok();
+    assert_eq!(made["message"], "enrollment processed successfully");
+    assert_eq!(keys_of(&made["data"]), ["enrollment_id"]);
+    let id = made["data"]["enrollment_id"].as_str().unwrap();
+
+    let body = json!({"enrollment_id": id, "img0": base64(&photo("obama-blue-room"))});
+    let extended = app.json(Method::PUT, "/v1/enroll", &body).await.ok();
+    assert_eq!(extended["message"], "enrollment updated successfully");
+    assert_eq!(extended["data"], json!({"enrollment_id": id}));
+    assert_eq!(extended["meta"], json!({"embeddings": 1, "skipped": []}));
+
+    let listed = app.get("/v1/enroll").await.ok();
+    assert_eq!((&listed["message"], listed.get("meta")), (&Value::Null, None));
+    let entry = &listed["data"][0];
+    let keys = ["collection_id", "created", "embeddings", "id", "images", "name", "owner", "updated"];
+    assert_eq!(keys_of(entry), keys);
+    assert_eq!((&entry["id"], &entry["name"], &entry["images"]), (&json!(id), &json!("Barack"), &json!([])));
+    assert_eq!((&entry["collection_id"], entry["embeddings"].as_array().unwrap().len()), (&Value::Null, 2));
+    for time in ["created", "updated"] {
+        let time = entry[time].as_str().unwrap();
+        let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert_eq!(shape, "0000-00-00T00:00:00.000000");
+    }
+
+    let deleted = app.json(Method::DELETE, "/v1/enroll", &json!({"enrollment_id": id})).await.ok();
+    let text = format!("Enrollment *{id}* has been deleted");
+    assert_eq!(deleted, json!({"data": text, "message": null, "success": true}));
+    assert_eq!(app.get("/v1/enroll").await.ok()["data"], json!([]));
+    for method in [Method::DELETE, Method::PUT] {
+        app.json(method, "/v1/enroll", &body).await.problem(410, "deleted");
+    }
+    app.get(&format!("/v1/enroll?id={id}")).await.problem(410, "deleted");
+}
+
+#[tokio::test]
+async fn pictures_without_one_dominant_face_are_skipped_and_told() {
+    let app = TestApp::new().await;
+    let body = json!({
+        "img0": base64(&nobody()), "img3": base64(&photo("collins")), "img7": base64(&twins("collins")), "name": "E",
+    });
+    let made = app.post("/v1/enroll", &body).await.ok();
+    let skipped: Vec<_> = made["meta"]["skipped"].as_array().unwrap().iter().map(skip_of).collect();
+    assert_eq!(skipped, [(Some("img0"), "no_face"), (Some("img7"), "several_faces")]);
+    assert_eq!(made["meta"]["embeddings"], 1);
+
+    let body = json!({"img0": base64(&nobody()), "img1": base64(&twins("collins"))});
+    let all = [(Some("img0"), "no_face"), (Some("img1"), "several_faces")];
+    app.post("/v1/enroll", &body).await.no_face(&all);
+    assert_eq!(app.get("/v1/enroll").await.ok()["data"].as_array().unwrap().len(), 1, "nothing was stored");
+}
+
+#[tokio::test]
+async fn wrong_requests_name_the_field_and_store_nothing() {
+    let app = TestApp::new().await;
+    let photo = base64(&photo("collins"));
+    let mut eleven = json!({"name": "Many"});
+    for i in 0..11 {
+        eleven[format!("img{i}")] = json!(photo);
+    }
+    let message = app.post("/v1/enroll", &eleven).await.problem(400, "too_many_images");
+    assert!(message.contains("11") && message.contains("10"), "{message}");
+
+    let body = json!({"img0": photo, "img3": "@@@"});
+    let message = app.post("/v1/enroll", &body).await.problem(400, "not_base64");
+    assert!(message.contains("\"img3\""), "{message}");
+    let body = json!({"img0": photo, "img3": base64(b"hello")});
+    assert!(app.post("/v1/enroll", &body).await.problem(400, "bad_image").starts_with("\"img3\": not an image"));
+    let body = json!({"img0": photo, "img3": ""});
+    assert!(app.post("/v1/enroll", &body).await.problem(400, "bad_image").starts_with("\"img3\": the image is empty"));
+    for (body, code, field) in [
+        (json!({"name": "N"}), "missing_field", "img0"),
+        (json!({"img0": photo, "name": ["N"]}), "wrong_type", "name"),
+        (json!({"img0": photo, "name": "x".repeat(201)}), "wrong_value", "name"),
+        (json!({"img0": {"url": "x"}}), "wrong_type", "img0"),
+        (json!({"img0": photo, "collection_id": 7}), "wrong_type", "collection_id"),
+        (json!({"img0": photo, "collection_id": "C".repeat(513)}), "wrong_value", "collection_id"),
+    ] {
+        let message = app.post("/v1/enroll", &body).await.problem(400, code);
+        assert!(message.contains(&format!("\"{field}\"")), "{message}");
+    }
+    app.post_bytes("/v1/enroll", vec![]).await.problem(400, "empty_body");
+    app.post_bytes("/v1/enroll", b"[1]".to_vec()).await.problem(400, "not_json");
+    app.post("/v1/enroll", &json!({"img0": photo, "collection_id": UNKNOWN})).await.problem(404, "not_found");
+    assert_eq!(app.get("/v1/enroll").await.ok()["data"], json!([]));
+}
+
+#[tokio::test]
+async fn updates_and_deletions_need_an_id_that_exists() {
+    let app = TestApp::new().await;
+    let photo = base64(&photo("collins"));
+    let never = Id::new(Kind::Enrollment, 1, [1; 8]).to_string();
+    for id in [never.as_str(), "ahBzfmNodWlzcGRldGVjdG9ychcLEgpFbnJvbGxtZW50GICAgJDoq_cIDA", "x"] {
+        let body = json!({"enrollment_id": id, "img0": photo});
+        app.json(Method::PUT, "/v1/enroll", &body).await.problem(404, "not_found");
+        app.json(Method::DELETE, "/v1/enroll", &body).await.problem(404, "not_found");
+        app.get(&format!("/v1/enroll?enrollment_id={id}")).await.problem(404, "not_found");
+    }
+    for (method, body) in [(Method::PUT, json!({"img0": photo})), (Method::DELETE, json!({}))] {
+        let message = app.json(method, "/v1/enroll", &body).await.problem(400, "missing_field");
+        assert!(message.contains("\"enrollment_id\""), "{message}");
+    }
+    let small = TestApp::with(|config| config.matching.max_embeddings = 1).await;
+    let id = small.enroll("One", &crate::pictures::photo("collins")).await;
+    let body = json!({"enrollment_id": id, "img0": photo});
+    small.json(Method::PUT, "/v1/enroll", &body).await.problem(400, "too_many_embeddings");
+}
+
+#[tokio::test]
+async fn lists_can_be_filtered_and_paged() {
+    let app = TestApp::new().await;
+    let mut ids = Vec::new();
+    for name in ["A", "B", "A"] {
+        ids.push(app.enroll(name, &photo("collins")).await);
+    }
+    let home = app.collection("Home").await;
+    app.join(&ids[1], &home).await;
+    let listed = async |query: &str| -> Vec<String> {
+        let answer = app.get(&format!("/v1/enroll?{query}")).await.ok();
+        answer["data"].as_array().unwrap().iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(listed("").await, ids);
+    assert_eq!(listed("name=A").await, [ids[0].clone(), ids[2].clone()]);
+    assert_eq!(listed(&format!("collection_id={home}")).await, [ids[1].clone()]);
+    assert_eq!(listed(&format!("id={}", ids[2])).await, [ids[2].clone()]);
+
+    let first = app.get("/v1/enroll?limit=2").await.ok();
+    let cursor = first["meta"]["next_cursor"].as_str().unwrap();
+    let second = app.get(&format!("/v1/enroll?limit=2&cursor={cursor}")).await.ok();
+    assert_eq!((&second["data"][0]["id"], &second["meta"]["next_cursor"]), (&json!(ids[2]), &Value::Null));
+    app.get("/v1/enroll?limit=0").await.problem(400, "wrong_value");
+    app.get("/v1/enroll?cursor=x").await.problem(400, "wrong_value");
+    let entry = app.get(&format!("/v1/enroll?id={}", ids[1])).await.ok();
+    assert_eq!(entry["data"][0]["collection_id"], json!(home));
+}
+
+#[tokio::test]
+async fn images_are_kept_only_if_asked_for_and_go_with_the_enrollment() {
+    let files = |app: &TestApp| {
+        let folders = std::fs::read_dir(app.dir.path().join("blobs")).into_iter().flatten();
+        folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()).count()
+    };
+    let forgetful = TestApp::new().await;
+    forgetful.enroll("E", &photo("collins")).await;
+    assert_eq!(files(&forgetful), 0);
+
+    let keeping = TestApp::with(|config| config.images.keep_images = true).await;
+    let id = keeping.enroll("E", &photo("collins")).await;
+    assert_eq!(files(&keeping), 1);
+    keeping.json(Method::DELETE, "/v1/enroll", &json!({"enrollment_id": id})).await.ok();
+    assert_eq!(files(&keeping), 0);
+}

@@ -1,0 +1,68 @@
+//! No account sees or changes anything of another, on any endpoint.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::{Reply, TestApp, base64, reply};
+use crate::pictures::photo;
+
+/// Sends a request with the key of a stranger.
+async fn stranger(app: &TestApp, key: &str, method: Method, path: &str, body: &Value) -> Reply {
+    reply(app.bare(method, path).header("x-api-key", key).body(body.to_string())).await
+}
+
+#[tokio::test]
+async fn ids_of_another_account_are_unknown_everywhere() {
+    let app = TestApp::new().await;
+    let (person, home) = (app.enroll("Joe", &photo("biden")).await, app.collection("Home").await);
+    app.join(&person, &home).await;
+    let key = app.key_of("strangers").await;
+    let img = base64(&photo("biden"));
+    let own = stranger(&app, &key, Method::POST, "/v1/enroll", &json!({"img0": img})).await.ok();
+    let own = own["data"]["enrollment_id"].as_str().unwrap();
+    let den = stranger(&app, &key, Method::POST, "/v1/collection", &json!({"name": "Den"})).await.ok();
+    let den = den["data"]["collection_id"].as_str().unwrap();
+
+    for (method, path, body) in [
+        (Method::POST, "/v1/enroll", json!({"img0": img, "collection_id": home})),
+        (Method::PUT, "/v1/enroll", json!({"img0": img, "enrollment_id": person})),
+        (Method::DELETE, "/v1/enroll", json!({"enrollment_id": person})),
+        (Method::GET, "/v1/enroll", json!({"enrollment_id": person})),
+        (Method::GET, "/v1/enroll", json!({"collection_id": home})),
+        (Method::POST, "/v1/match", json!({"img": img, "id": person})),
+        (Method::PUT, "/v1/collection", json!({"collection_id": home, "enrollment_id": own})),
+        (Method::PUT, "/v1/collection", json!({"collection_id": den, "enrollment_id": person})),
+        (Method::DELETE, "/v1/collection", json!({"collection_id": home})),
+        (Method::GET, "/v1/collection", json!({"collection_id": home})),
+        (Method::POST, "/v1/train", json!({"collection_id": home})),
+        (Method::POST, "/v1/identify", json!({"img": img, "collection_id": home})),
+    ] {
+        let reply = stranger(&app, &key, method.clone(), path, &body).await;
+        assert!(!reply.json.to_string().contains("Joe"), "{method} {path}");
+        reply.problem(404, "not_found");
+    }
+
+    let people = stranger(&app, &key, Method::GET, "/v1/enroll", &json!({})).await.ok();
+    assert_eq!(people["data"].as_array().unwrap().len(), 1);
+    let sets = stranger(&app, &key, Method::GET, "/v1/collection", &json!({})).await.ok();
+    assert_eq!((sets["data"].as_array().unwrap().len(), &sets["data"][0]["id"]), (1, &json!(den)));
+
+    let probe = json!({"img": img, "id": person, "collection_id": home});
+    assert_eq!(app.post("/v1/match", &probe).await.ok()["data"]["emb0_match"], true, "all is there still");
+    assert_eq!(app.post("/v1/identify", &probe).await.ok()["data"]["key"], json!(person));
+}
+
+#[tokio::test]
+async fn deleted_ids_of_another_account_are_unknown_too() {
+    let app = TestApp::new().await;
+    let (person, home) = (app.enroll("Joe", &photo("biden")).await, app.collection("Home").await);
+    app.json(Method::DELETE, "/v1/enroll", &json!({"enrollment_id": person})).await.ok();
+    app.json(Method::DELETE, "/v1/collection", &json!({"collection_id": home})).await.ok();
+    let key = app.key_of("strangers").await;
+    for (path, body) in
+        [("/v1/enroll", json!({"enrollment_id": person})), ("/v1/collection", json!({"collection_id": home}))]
+    {
+        app.json(Method::DELETE, path, &body).await.problem(410, "deleted");
+        stranger(&app, &key, Method::DELETE, path, &body).await.problem(404, "not_found");
+    }
+}

@@ -1,0 +1,135 @@
+//! What holds for all paths: unknown ones, methods, formats, headers, limits.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::app::{TestApp, base64, reply};
+use crate::pictures::photo;
+
+#[tokio::test]
+async fn unknown_paths_and_wrong_methods_are_told_in_the_envelope() {
+    let app = TestApp::new().await;
+    for path in ["/", "/v1", "/v1/nothing", "/v2/enroll", "/v1/enroll/x", "/v1/v1/enroll"] {
+        app.get(path).await.problem(404, "unknown_path");
+    }
+    for (method, path, allow) in [
+        (Method::GET, "/v1/facedetect", "POST"),
+        (Method::DELETE, "/match", "POST"),
+        (Method::PATCH, "/v1/enroll", "GET,HEAD,POST,PUT,DELETE"),
+        (Method::POST, "/healthz", "GET,HEAD"),
+    ] {
+        let refused = reply(app.bare(method, path)).await;
+        let mut allowed: Vec<&str> = refused.headers["allow"].to_str().unwrap().split(',').collect();
+        let mut expected: Vec<&str> = allow.split(',').collect();
+        (allowed.sort_unstable(), expected.sort_unstable());
+        assert_eq!(allowed, expected, "{path}");
+        refused.problem(405, "wrong_method");
+    }
+}
+
+#[tokio::test]
+async fn an_accept_header_without_json_is_refused() {
+    let app = TestApp::new().await;
+    let asking = |accept: &str| reply(app.request(Method::GET, "/v1/enroll").header("accept", accept));
+    asking("text/html").await.problem(406, "not_acceptable");
+    asking("text/html, */*;q=0.1").await.ok();
+    asking("application/json").await.ok();
+}
+
+#[tokio::test]
+async fn requests_have_an_id_and_answers_have_the_headers_of_an_api() {
+    let app = TestApp::new().await;
+    let answer = reply(app.request(Method::GET, "/v1/enroll").header("x-request-id", "client-7")).await;
+    assert_eq!(answer.headers["x-request-id"], "client-7");
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    assert_eq!(answer.headers["content-type"], "application/json");
+    let odd = reply(app.bare(Method::GET, "/v1/enroll").header("x-request-id", "a b\"")).await;
+    assert_ne!(odd.headers["x-request-id"], "a b\"");
+    odd.problem(401, "key_missing");
+}
+
+#[tokio::test]
+async fn browsers_may_call_from_any_page() {
+    let app = TestApp::new().await;
+    let preflight = app
+        .bare(Method::OPTIONS, "/v1/enroll")
+        .header("origin", "https://example.org")
+        .header("access-control-request-method", "DELETE")
+        .header("access-control-request-headers", "accept,content-type,x-api-key");
+    let response = preflight.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    for method in ["GET", "POST", "PUT", "DELETE"] {
+        assert!(response.headers()["access-control-allow-methods"].to_str().unwrap().contains(method));
+    }
+    for header in ["accept", "content-type", "x-api-key"] {
+        assert!(response.headers()["access-control-allow-headers"].to_str().unwrap().contains(header));
+    }
+    let refused = reply(app.bare(Method::GET, "/v1/enroll").header("origin", "https://example.org")).await;
+    assert_eq!(refused.headers["access-control-allow-origin"], "*", "pages can read errors");
+}
+
+#[tokio::test]
+async fn bodies_over_the_limit_are_refused_announced_or_not() {
+    let app = TestApp::with(|config| config.http.max_body_bytes = 100_000).await;
+    let large = vec![b' '; 100_001];
+    let message = app.post_bytes("/v1/facedetect", large.clone()).await.problem(400, "body_too_large");
+    assert!(message.contains("100000"), "{message}");
+    let chunked = reqwest::Body::wrap(http_body_util::StreamBody::new(chunks(large)));
+    let request = app.request(Method::POST, "/v1/facedetect").body(chunked);
+    reply(request).await.problem(400, "body_too_large");
+    app.post_bytes("/v1/facedetect", photo("collins")).await.ok();
+}
+
+/// A body of unknown length.
+fn chunks(
+    bytes: Vec<u8>,
+) -> impl futures_util::Stream<Item = Result<hyper::body::Frame<bytes::Bytes>, std::io::Error>> {
+    let frames: Vec<_> = bytes.chunks(4096).map(|chunk| Ok(hyper::body::Frame::data(chunk.to_vec().into()))).collect();
+    futures_util::stream::iter(frames)
+}
+
+#[tokio::test]
+async fn ten_images_of_ten_megabytes_fit_by_default() {
+    let app = TestApp::new().await;
+    let mut large = photo("collins");
+    large.resize(10_000_000, 0);
+    let large = base64(&large);
+    let mut body = json!({"name": "Large"});
+    for i in 0..10 {
+        body[format!("img{i}")] = json!(large);
+    }
+    assert_eq!(app.post("/v1/enroll", &body).await.ok()["meta"]["embeddings"], 10);
+}
+
+#[tokio::test]
+async fn images_over_the_limit_are_told_with_the_limit() {
+    let app = TestApp::with_own_engine(|config| config.images.max_image_bytes = 10_000).await;
+    assert!(app.post_bytes("/v1/facedetect", photo("collins")).await.problem(400, "bad_image").contains("10000"));
+}
+
+#[tokio::test]
+async fn the_service_endpoints_need_no_key() {
+    let app = TestApp::new().await;
+    assert_eq!(reply(app.bare(Method::GET, "/healthz")).await.ok()["data"]["status"], "ok");
+    app.app.engines.loaded().await.unwrap();
+    assert_eq!(reply(app.bare(Method::GET, "/readyz")).await.ok()["data"]["status"], "ready");
+    let version = reply(app.bare(Method::GET, "/version")).await.ok();
+    assert_eq!(version["data"], json!({"name": "vultus", "version": env!("CARGO_PKG_VERSION")}));
+    app.app.db.close().await;
+    reply(app.bare(Method::GET, "/readyz")).await.problem(503, "database_unavailable");
+    reply(app.bare(Method::GET, "/healthz")).await.ok();
+}
+
+#[tokio::test]
+async fn the_reference_page_asks_nobody_else() {
+    let app = TestApp::new().await;
+    let page = app.bare(Method::GET, "/docs").send().await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'self';"), "{policy}");
+    let text = page.text().await.unwrap();
+    assert!(text.contains("/docs/scalar.js") && !text.contains("https://"), "{text}");
+    let script = app.bare(Method::GET, "/docs/scalar.js").send().await.unwrap();
+    assert!(script.status() == 200 && script.text().await.unwrap().len() > 100_000);
+}
