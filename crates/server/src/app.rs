@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use vultus_store::{Db, Id, Kind};
-use vultus_vision::models::Models;
 use vultus_vision::Engine;
+use vultus_vision::models::Models;
 
 use crate::blobs::Blobs;
 use crate::config::Config;
@@ -24,7 +24,7 @@ pub struct App {
     pub engines: Arc<Pool<Engine>>,
     /// In-memory galleries of the collections in use.
     pub galleries: Galleries,
-    /// Where images are kept, if they are.
+    /// Where enrolled images are kept, if they are; and where those of former settings are removed.
     pub blobs: Blobs,
     /// The server secret.
     pub secret: Secret,
@@ -35,15 +35,14 @@ pub struct App {
 impl App {
     /// Puts the parts together.
     pub fn new(config: Config, db: Db, engines: Arc<Pool<Engine>>, secret: Secret) -> Arc<Self> {
-        let blobs = if config.images.keep_images { Blobs::Folder(config.data.blobs_dir()) } else { Blobs::None };
         let memory = config.http.body_memory_bytes.max(config.http.max_body_bytes).div_ceil(http::MEMORY_UNIT);
         Arc::new(Self {
             galleries: Galleries::new(config.matching.cached_embeddings),
             body_memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
+            blobs: Blobs::Folder(config.data.blobs_dir()),
             config,
             db,
             engines,
-            blobs,
             secret,
         })
     }

@@ -1,4 +1,4 @@
-//! Where images are kept, if the operator wants them kept at all.
+//! Where enrolled images are kept, if the operator wants them kept at all.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -11,23 +11,21 @@ use vultus_store::Id;
 /// A place for images.
 #[derive(Debug, Clone)]
 pub enum Blobs {
-    /// Nowhere: images are forgotten as soon as they are embedded.
-    None,
     /// A folder, one sub-folder for each account.
     Folder(PathBuf),
 }
 
 impl Blobs {
-    /// Keeps the image of an embedding, and gives the key under which it is found; none where nothing is kept.
+    /// Keeps the image of an embedding, and gives the key under which it is found.
     ///
     /// # Errors
     /// When the image cannot be written.
-    pub async fn put(&self, account: Id, embedding: Id, image: Bytes) -> anyhow::Result<Option<String>> {
-        let Self::Folder(root) = self else { return Ok(None) };
+    pub async fn put(&self, account: Id, embedding: Id, image: Bytes) -> anyhow::Result<String> {
+        let Self::Folder(root) = self;
         let key = format!("{account}/{embedding}");
         let path = root.join(&key);
         tokio::task::spawn_blocking(move || write(&path, &image)).await?.context("cannot keep an image")?;
-        Ok(Some(key))
+        Ok(key)
     }
 
     /// Removes images. One that is gone already is no error, so that a removal can be repeated.
@@ -35,7 +33,7 @@ impl Blobs {
     /// # Errors
     /// When an image is there and cannot be removed.
     pub async fn remove(&self, keys: &[String]) -> anyhow::Result<()> {
-        let Self::Folder(root) = self else { return Ok(()) };
+        let Self::Folder(root) = self;
         for key in keys {
             match tokio::fs::remove_file(root.join(key)).await {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

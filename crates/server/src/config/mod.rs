@@ -56,7 +56,17 @@ pub(crate) fn unit(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Args as _, FromArgMatches as _};
+
     use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_engine() {
+        let command = Config::augment_args(clap::Command::new("test"));
+        let config = Config::from_arg_matches(&command.get_matches_from(["test"])).unwrap();
+        let params = config.vision.params(config.images.limits());
+        assert_eq!(params, vultus_vision::Params::default());
+    }
 
     #[test]
     fn times_and_thresholds_out_of_range_are_refused() {

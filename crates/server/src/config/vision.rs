@@ -15,7 +15,7 @@ pub struct Vision {
           value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..=4096))]
     pub detect_small_side: u32,
     /// Least confidence of a detected face, 0 to 1.
-    #[arg(long, env = "VULTUS_DETECT_CONFIDENCE", default_value_t = DetectParams::default().min_confidence.into(),
+    #[arg(long, env = "VULTUS_DETECT_CONFIDENCE", default_value = "0.6",
           value_name = "SCORE", value_parser = super::unit)]
     pub detect_confidence: f64,
     /// Also embed the mirrored face: a little more accuracy for twice the time of that stage. Embeddings made with and

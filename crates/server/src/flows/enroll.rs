@@ -107,12 +107,14 @@ async fn row(app: &App, account: Id, model: &str, face: Usable) -> Result<NewEmb
         "sharpness": sharpness, "brightness": brightness, "face_size_px": face_size_px,
         "yaw_deg": yaw_deg, "pitch_deg": pitch_deg, "roll_deg": roll_deg,
     });
+    let image_key =
+        if app.config.images.keep_images { Some(app.blobs.put(account, id, face.picture).await?) } else { None };
     Ok(NewEmbedding {
         id,
         model: model.to_owned(),
         vector: face.embedding.as_slice().to_vec(),
         quality: Some(quality.to_string()),
-        image_key: app.blobs.put(account, id, face.picture).await?,
+        image_key,
     })
 }
 

@@ -13,7 +13,6 @@ use super::body::Upload;
 use super::enroll::PageMeta;
 use super::envelope::{Envelope, NoMeta};
 use super::fields;
-use super::problem::Problem;
 use crate::app::{self, App};
 use crate::clock;
 use crate::error::{Entity, Error};
@@ -82,7 +81,7 @@ pub struct CollectionEntry {
 #[utoipa::path(
     post, path = "/collection", tag = "Collections", operation_id = "createCollection",
     request_body = CollectionBody,
-    responses((status = 200, body = Envelope<CollectionData, NoMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "The collection", body = Envelope<CollectionData, NoMeta>)),
 )]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
@@ -109,7 +108,7 @@ pub(super) async fn create(
 #[utoipa::path(
     put, path = "/collection", tag = "Collections", operation_id = "updateCollection",
     request_body = CollectionUpdateBody,
-    responses((status = 200, body = Envelope<CollectionData, NoMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "The collection", body = Envelope<CollectionData, NoMeta>)),
 )]
 pub(super) async fn update(
     State(app): State<Arc<App>>,
@@ -132,7 +131,7 @@ pub(super) async fn update(
 #[utoipa::path(
     post, path = "/train", tag = "Collections",
     request_body = TrainBody,
-    responses((status = 200, body = Envelope<CollectionData, NoMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "The collection", body = Envelope<CollectionData, NoMeta>)),
 )]
 pub(super) async fn train(
     State(app): State<Arc<App>>,
@@ -159,7 +158,7 @@ pub(super) async fn train(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many"),
         ("cursor" = Option<String>, Query, description = "`meta.next_cursor` of the page before"),
     ),
-    responses((status = 200, body = Envelope<Vec<CollectionEntry>, PageMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "The collections", body = Envelope<Vec<CollectionEntry>, PageMeta>)),
 )]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -186,7 +185,7 @@ pub(super) async fn list(
 #[utoipa::path(
     delete, path = "/collection", tag = "Collections", operation_id = "deleteCollection",
     params(("collection_id" = Option<String>, Query, description = "The collection; `id` is the same")),
-    responses((status = 200, body = Envelope<String, NoMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "It was deleted", body = Envelope<String, NoMeta>)),
 )]
 pub(super) async fn delete(
     State(app): State<Arc<App>>,

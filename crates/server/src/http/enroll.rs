@@ -12,7 +12,6 @@ use vultus_store::{Id, Kind};
 use super::body::Upload;
 use super::envelope::{Envelope, FaceAnswer, NoMeta, SkippedImage, skipped_images};
 use super::fields;
-use super::problem::Problem;
 use crate::app::App;
 use crate::clock;
 use crate::error::{Entity, Error};
@@ -100,7 +99,7 @@ pub struct PageMeta {
 #[utoipa::path(
     post, path = "/enroll", tag = "Enrollments", operation_id = "enroll",
     request_body = EnrollBody,
-    responses((status = 200, body = FaceAnswer<EnrollData, EnrollMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "The enrollment, or that no image has a usable face", body = FaceAnswer<EnrollData, EnrollMeta>)),
 )]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
@@ -123,7 +122,7 @@ pub(super) async fn create(
 #[utoipa::path(
     put, path = "/enroll", tag = "Enrollments", operation_id = "updateEnrollment",
     request_body = EnrollUpdateBody,
-    responses((status = 200, body = FaceAnswer<EnrollData, EnrollMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "The enrollment, or that no image has a usable face", body = FaceAnswer<EnrollData, EnrollMeta>)),
 )]
 pub(super) async fn update(
     State(app): State<Arc<App>>,
@@ -152,7 +151,7 @@ pub(super) async fn update(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many"),
         ("cursor" = Option<String>, Query, description = "`meta.next_cursor` of the page before"),
     ),
-    responses((status = 200, body = Envelope<Vec<EnrollmentEntry>, PageMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "The enrollments", body = Envelope<Vec<EnrollmentEntry>, PageMeta>)),
 )]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -180,7 +179,7 @@ pub(super) async fn list(
 #[utoipa::path(
     delete, path = "/enroll", tag = "Enrollments", operation_id = "deleteEnrollment",
     params(("enrollment_id" = Option<String>, Query, description = "The enrollment; `id` is the same")),
-    responses((status = 200, body = Envelope<String, NoMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "It was deleted", body = Envelope<String, NoMeta>)),
 )]
 pub(super) async fn delete(
     State(app): State<Arc<App>>,

@@ -15,7 +15,6 @@ use vultus_vision::{DetectSize, Landmarks, Point, Quality};
 
 use super::body::Upload;
 use super::fields::{self, Fields};
-use super::problem::Problem;
 use crate::app::App;
 use crate::error::Error;
 use crate::flows::detect::Found;
@@ -113,7 +112,7 @@ pub struct QualityFacts {
         ("smallfaces" = Option<String>, Query, description = "Search at a higher resolution, for crowds: true, 1, yes or empty"),
     ),
     request_body(description = "The bytes of an image file, or JSON", content((PictureBody = "application/json"), ("image/jpeg"), ("image/png"))),
-    responses((status = 200, body = FacesAnswer), (status = 400, body = Problem)),
+    responses((status = 200, description = "The faces, largest first", body = FacesAnswer)),
 )]
 pub(super) async fn facedetect(
     State(app): State<Arc<App>>,

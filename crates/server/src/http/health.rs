@@ -29,7 +29,7 @@ pub struct Version {
 }
 
 /// Whether the process answers.
-#[utoipa::path(get, path = "/healthz", tag = "Service", responses((status = 200, body = Envelope<Health, NoMeta>)))]
+#[utoipa::path(get, path = "/healthz", tag = "Service", responses((status = 200, description = "It does", body = Envelope<Health, NoMeta>)))]
 pub(super) async fn healthz() -> Envelope<Health, NoMeta> {
     Envelope::new(None, Health { status: "ok" }, None)
 }
@@ -37,7 +37,7 @@ pub(super) async fn healthz() -> Envelope<Health, NoMeta> {
 /// Whether requests can be served: the database answers and an inference engine is loaded.
 #[utoipa::path(
     get, path = "/readyz", tag = "Service",
-    responses((status = 200, body = Envelope<Health, NoMeta>), (status = 503, body = Problem)),
+    responses((status = 200, description = "It does", body = Envelope<Health, NoMeta>), (status = 503, description = "Not yet, or the database is away", body = Problem)),
 )]
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Envelope<Health, NoMeta>, Error> {
     app.db.ping().await?;
@@ -48,7 +48,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Envelope<Healt
 }
 
 /// Which version runs.
-#[utoipa::path(get, path = "/version", tag = "Service", responses((status = 200, body = Envelope<Version, NoMeta>)))]
+#[utoipa::path(get, path = "/version", tag = "Service", responses((status = 200, description = "The version", body = Envelope<Version, NoMeta>)))]
 pub(super) async fn version() -> Envelope<Version, NoMeta> {
     Envelope::new(None, Version { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }, None)
 }

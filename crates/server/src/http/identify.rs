@@ -10,7 +10,6 @@ use vultus_store::Id;
 use super::body::Upload;
 use super::envelope::FaceAnswer;
 use super::fields::{self, Fields};
-use super::problem::Problem;
 use crate::app::App;
 use crate::error::{Entity, Error};
 use crate::flows::identify::Identification;
@@ -77,7 +76,7 @@ pub struct CandidateFacts {
 #[utoipa::path(
     post, path = "/identify", tag = "Recognition",
     request_body = IdentifyBody,
-    responses((status = 200, body = FaceAnswer<IdentifyData, IdentifyMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "The person, or that there is no face", body = FaceAnswer<IdentifyData, IdentifyMeta>)),
 )]
 pub(super) async fn identify(
     State(app): State<Arc<App>>,

@@ -12,7 +12,6 @@ use vultus_store::Id;
 use super::body::Upload;
 use super::envelope::FaceAnswer;
 use super::fields::{self, Fields};
-use super::problem::Problem;
 use crate::app::App;
 use crate::error::{Entity, Error};
 use crate::flows::match_::Comparison;
@@ -70,7 +69,7 @@ pub struct BestMatch {
 #[utoipa::path(
     post, path = "/match", tag = "Recognition", operation_id = "match",
     request_body = MatchBody,
-    responses((status = 200, body = FaceAnswer<MatchData, MatchMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "The scores, or that there is no face", body = FaceAnswer<MatchData, MatchMeta>)),
 )]
 pub(super) async fn match_(
     State(app): State<Arc<App>>,

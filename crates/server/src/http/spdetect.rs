@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use super::body::Upload;
 use super::envelope::FaceAnswer;
 use super::facedetect::{PictureBody, picture};
-use super::problem::Problem;
 use crate::app::App;
 use crate::error::Error;
 use crate::flows::{self, Outcome};
@@ -48,7 +47,7 @@ pub struct SpoofMeta {
 #[utoipa::path(
     post, path = "/spdetect", tag = "Detection",
     request_body(description = "The bytes of an image file, or JSON", content((PictureBody = "application/json"), ("image/jpeg"), ("image/png"))),
-    responses((status = 200, body = FaceAnswer<SpoofData, SpoofMeta>), (status = 400, body = Problem)),
+    responses((status = 200, description = "The judgement, or that there is no face", body = FaceAnswer<SpoofData, SpoofMeta>)),
 )]
 pub(super) async fn spdetect(
     State(app): State<Arc<App>>,

@@ -1,8 +1,11 @@
 //! The HTTP API over real connections, with the real networks. Each file is one resource or one concern, as in
 //! `src/http`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod app;
 mod collection;
+mod configuration;
 mod connections;
 mod contract;
 mod enroll;

@@ -13,7 +13,7 @@ pub fn photo(name: &str) -> Vec<u8> {
 
 /// A picture with nobody in it.
 pub fn nobody() -> Vec<u8> {
-    png(RgbImage::from_fn(320, 240, |x, y| image::Rgb([(x / 2) as u8, y as u8, 128])).into())
+    png(&RgbImage::from_fn(320, 240, |x, y| image::Rgb([(x / 2) as u8, y as u8, 128])).into())
 }
 
 /// The same photograph side by side: two faces of the same size.
@@ -39,12 +39,12 @@ pub fn side_by_side(names: &[&str]) -> Vec<u8> {
 
 /// A small file of more pixels than the limit.
 pub fn bomb() -> Vec<u8> {
-    let file = png(GrayImage::new(8000, 8000).into());
+    let file = png(&GrayImage::new(8000, 8000).into());
     assert!(file.len() < 1 << 20);
     file
 }
 
-fn png(picture: DynamicImage) -> Vec<u8> {
+fn png(picture: &DynamicImage) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     picture.write_to(&mut file, ImageFormat::Png).unwrap();
     file.into_inner()
