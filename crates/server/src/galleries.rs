@@ -97,7 +97,7 @@ impl Galleries {
     ) -> Result<Arc<People>, Error> {
         let version = match collections::version(db, account, collection).await {
             Err(error @ vultus_store::Error::Gone { .. }) => {
-                self.slots().by_collection.remove(&collection);
+                self.drop_collection(collection);
                 return Err(error.into());
             }
             other => other?,
@@ -114,6 +114,22 @@ impl Galleries {
         *people = Some(built.clone());
         self.slots().resize(collection, built.gallery.len(), self.capacity);
         Ok(built)
+    }
+
+    /// Drops the galleries that hold a person: who is deleted must not stay in memory until somebody searches.
+    pub async fn forget(&self, enrollment: Id) {
+        let slots: Vec<_> = self.slots().by_collection.values().map(|slot| slot.people.clone()).collect();
+        for slot in slots {
+            let mut people = slot.lock().await;
+            if people.as_ref().is_some_and(|people| people.members.iter().any(|(id, _)| *id == enrollment)) {
+                *people = None;
+            }
+        }
+    }
+
+    /// Drops the gallery of a collection.
+    pub fn drop_collection(&self, collection: Id) {
+        self.slots().by_collection.remove(&collection);
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, Slots> {
@@ -147,6 +163,26 @@ mod tests {
     use vultus_store::Kind;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_deleted_person_is_dropped_from_memory() {
+        let [joe, jill, home] = [1, 2, 3].map(|n| Id::new(Kind::Enrollment, n, [0; 8]));
+        let row = GalleryRow {
+            enrollment_id: joe,
+            name: "Joe".into(),
+            embedding_id: joe,
+            model: "m".into(),
+            vector: vec![1.0, 0.0],
+        };
+        let stored = collections::Gallery { version: 1, unknowns: false, rows: vec![row] };
+        let galleries = Galleries::new(10);
+        let slot = galleries.slots().touch(home);
+        *slot.lock().await = Some(Arc::new(People::build(stored, "m", 2)));
+        galleries.forget(jill).await;
+        assert!(slot.lock().await.is_some());
+        galleries.forget(joe).await;
+        assert!(slot.lock().await.is_none());
+    }
 
     #[test]
     fn the_longest_unused_gallery_makes_room() {

@@ -23,6 +23,14 @@ pub(super) struct Upload {
     _memory: Option<OwnedSemaphorePermit>,
 }
 
+impl Upload {
+    /// Hands the body over, so that it can be freed as soon as it is parsed; its memory stays accounted for, since what
+    /// was decoded from it is still there.
+    pub(super) fn take(&mut self) -> Bytes {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
 impl FromRequest<Arc<App>> for Upload {
     type Rejection = Error;
 

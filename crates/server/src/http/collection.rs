@@ -86,9 +86,9 @@ pub struct CollectionEntry {
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
-    upload: Upload,
+    mut upload: Upload,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let body = fields::from_json(upload.bytes.clone(), |fields| {
+    let body = fields::from_json(upload.take(), |fields| {
         let name = fields
             .name()?
             .filter(|name| !name.is_empty())
@@ -113,9 +113,9 @@ pub(super) async fn create(
 pub(super) async fn update(
     State(app): State<Arc<App>>,
     caller: Caller,
-    upload: Upload,
+    mut upload: Upload,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let body = fields::from_json(upload.bytes.clone(), |fields| {
+    let body = fields::from_json(upload.take(), |fields| {
         let collection_id = fields.required_id(&["collection_id"], Entity::Collection)?;
         let enrollment_id = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
         Ok(CollectionUpdateBody { enrollment_id, collection_id })
@@ -136,9 +136,9 @@ pub(super) async fn update(
 pub(super) async fn train(
     State(app): State<Arc<App>>,
     caller: Caller,
-    upload: Upload,
+    mut upload: Upload,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let body = fields::from_json(upload.bytes.clone(), |fields| {
+    let body = fields::from_json(upload.take(), |fields| {
         let collection_id = fields.required_id(&["collection_id", "collection_id_"], Entity::Collection)?;
         Ok(TrainBody { collection_id })
     });
@@ -196,6 +196,7 @@ pub(super) async fn delete(
     let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
     let id = fields.required_id(&["collection_id", "id"], Entity::Collection)?;
     collections::delete(&app.db, caller.account, id, clock::now_us()).await?;
+    app.galleries.drop_collection(id);
     Ok(Envelope::new(None, format!("Entity *{id}* has been deleted"), None))
 }
 

@@ -104,9 +104,9 @@ pub struct PageMeta {
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
-    upload: Upload,
+    mut upload: Upload,
 ) -> Result<FaceAnswer<EnrollData, EnrollMeta>, Error> {
-    let body = fields::from_json(upload.bytes.clone(), |fields| {
+    let body = fields::from_json(upload.take(), |fields| {
         let collection_id = fields.id(&["collection_id"], Entity::Collection)?;
         Ok(EnrollBody { name: fields.name()?, collection_id, pictures: fields.pictures(Some(MAX_IMAGES))? })
     });
@@ -127,9 +127,9 @@ pub(super) async fn create(
 pub(super) async fn update(
     State(app): State<Arc<App>>,
     caller: Caller,
-    upload: Upload,
+    mut upload: Upload,
 ) -> Result<FaceAnswer<EnrollData, EnrollMeta>, Error> {
-    let body = fields::from_json(upload.bytes.clone(), |fields| {
+    let body = fields::from_json(upload.take(), |fields| {
         let enrollment_id = fields.required_id(&["enrollment_id", "id"], Entity::Enrollment)?;
         Ok(EnrollUpdateBody { enrollment_id, pictures: fields.pictures(None)? })
     });
@@ -190,6 +190,7 @@ pub(super) async fn delete(
     let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
     let id = fields.required_id(&["enrollment_id", "id"], Entity::Enrollment)?;
     let images = enrollments::delete(&app.db, caller.account, id, clock::now_us()).await?;
+    app.galleries.forget(id).await;
     app.blobs.remove(&images).await?;
     Ok(Envelope::new(None, format!("Enrollment *{id}* has been deleted"), None))
 }

@@ -118,7 +118,7 @@ pub(super) async fn facedetect(
     State(app): State<Arc<App>>,
     _caller: Caller,
     uri: Uri,
-    upload: Upload,
+    mut upload: Upload,
 ) -> Result<Response, Error> {
     let query = Bytes::new();
     let query = fields::from_body_or_query(&query, &uri, false)?;
@@ -127,7 +127,7 @@ pub(super) async fn facedetect(
         None => query.flag("rawlandmark")?.unwrap_or(false),
     };
     let small = query.flag("smallfaces")?.unwrap_or(false);
-    let picture = picture(upload.bytes.clone()).await?;
+    let picture = picture(upload.take()).await?;
     let size = if small { DetectSize::Small } else { DetectSize::Standard };
     let found = flows::detect::run(&app, picture, size).await?;
     Ok(Json(answer(&found, raw)).into_response())

@@ -81,9 +81,9 @@ pub struct CandidateFacts {
 pub(super) async fn identify(
     State(app): State<Arc<App>>,
     caller: Caller,
-    upload: Upload,
+    mut upload: Upload,
 ) -> Result<FaceAnswer<IdentifyData, IdentifyMeta>, Error> {
-    let IdentifyBody { img, collection_id, threshold } = fields::from_json(upload.bytes.clone(), read).await?;
+    let IdentifyBody { img, collection_id, threshold } = fields::from_json(upload.take(), read).await?;
     Ok(match flows::identify::run(&app, caller.account, collection_id, img, threshold).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(identification) => answer(&identification),
