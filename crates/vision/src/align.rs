@@ -70,3 +70,55 @@ fn warp(source: &Image, back: &Similarity, origin: Point, ratio: f32, side: u32)
     }
     Image::from_rgb8(side, side, pixels)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A black picture with a white disc on each of five points, and the face and landmarks that go with it.
+    fn marked(points: [Point; 5], size: u32, radius: f32) -> (Image, Face, Landmarks) {
+        let mut pixels = Vec::new();
+        for y in 0..size {
+            for x in 0..size {
+                let at = Point::new(x as f32, y as f32);
+                pixels.extend([if points.iter().any(|p| p.distance(at) <= radius) { 255 } else { 0 }; 3]);
+            }
+        }
+        let mut landmarks = [points[2]; 68];
+        for (indices, point) in
+            [([37, 38, 40, 41], 0), ([43, 44, 46, 47], 1), ([48, 60, 48, 60], 3), ([54, 64, 54, 64], 4)]
+        {
+            indices.into_iter().for_each(|i| landmarks[i] = points[point]);
+        }
+        let face = Face { rect: Rect::around(&points), confidence: 1.0, points };
+        (Image::from_rgb8(size, size, pixels), face, Landmarks(landmarks))
+    }
+
+    #[test]
+    fn turned_small_and_large_faces_come_to_lie_on_the_template() {
+        for (angle, scale) in [(0.0f32, 1.0f32), (0.5, 1.3), (-2.0, 1.0), (0.3, 5.0)] {
+            let size = (300.0 * scale) as u32;
+            let middle = size as f32 / 2.0;
+            let turned = TEMPLATE.map(|p| {
+                let (x, y) = ((p.x - 56.0) * scale, (p.y - 56.0) * scale);
+                Point::new(middle + x * angle.cos() - y * angle.sin(), middle + x * angle.sin() + y * angle.cos())
+            });
+            let (image, face, landmarks) = marked(turned, size, 3.0 * scale);
+            let crop = align(&mut Resampler::default(), &image, &face, &landmarks, 112);
+            for point in TEMPLATE {
+                let [value, ..] = sample(&crop, point);
+                assert!(value > 200.0, "{value} at {point:?}, turned by {angle}, {scale} x");
+                let [beside, ..] = sample(&crop, Point::new(point.x + 6.0, point.y));
+                assert!(beside < 60.0, "{beside} beside {point:?}, turned by {angle}, {scale} x");
+            }
+        }
+    }
+
+    #[test]
+    fn points_that_coincide_give_the_box() {
+        let (image, mut face, landmarks) = marked([Point::new(50.0, 50.0); 5], 100, 5.0);
+        face.rect = Rect::new(30.0, 30.0, 70.0, 70.0);
+        let crop = align(&mut Resampler::default(), &image, &face, &landmarks, 112);
+        assert!(sample(&crop, Point::new(56.0, 56.0))[0] > 200.0);
+    }
+}

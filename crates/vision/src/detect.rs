@@ -164,3 +164,90 @@ fn candidates(outputs: &[Output], canvas_width: usize, min_confidence: f32) -> R
     }
     Ok(faces)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Colour;
+
+    /// A YuNet that sees what it is told, at cells of stride 8 of its canvas, and notes the canvas.
+    struct Fake {
+        /// Column, row, confidence, width and height in pixels.
+        faces: Vec<(usize, usize, f32, f32, f32)>,
+        canvas: std::sync::mpsc::Sender<Vec<usize>>,
+    }
+
+    impl Network for Fake {
+        fn run(&mut self, shape: &[usize], _: &[f32]) -> Result<Vec<Output>, Error> {
+            self.canvas.send(shape.to_vec()).unwrap();
+            let mut outputs = Vec::new();
+            for stride in [8, 16, 32] {
+                let columns = shape[3] / stride;
+                let cells = columns * (shape[2] / stride);
+                let [mut scores, mut boxes] = [vec![0.0; cells], vec![0.0; 4 * cells]];
+                for &(column, row, confidence, width, height) in self.faces.iter().filter(|_| stride == 8) {
+                    let cell = row * columns + column;
+                    scores[cell] = confidence;
+                    boxes[4 * cell + 2] = (width / 8.0).ln();
+                    boxes[4 * cell + 3] = (height / 8.0).ln();
+                }
+                let points = vec![0.5; 10 * cells];
+                let named = [("cls", scores.clone()), ("obj", scores), ("bbox", boxes), ("kps", points)];
+                outputs.extend(named.map(|(kind, values)| Output {
+                    name: format!("{kind}_{stride}"),
+                    shape: vec![],
+                    values,
+                }));
+            }
+            Ok(outputs)
+        }
+    }
+
+    fn detect(faces: &[(usize, usize, f32, f32, f32)], width: u32, height: u32) -> (Vec<Face>, Vec<usize>) {
+        let (canvas, seen) = std::sync::mpsc::channel();
+        let colour = Colour::Bgr;
+        let input =
+            InputSpec { width: 640, height: 640, any_size: true, colour, mean: 0.0, scale: 1.0, dimension: None };
+        let fake = Fake { faces: faces.to_vec(), canvas };
+        let mut detector = Detector::new(Box::new(fake), input, DetectParams::default());
+        let image = Image::from_rgb8(width, height, vec![7; 3 * (width * height) as usize]);
+        let faces = detector.detect(&mut Resampler::default(), &image, DetectSize::Standard).unwrap();
+        (faces, seen.recv().unwrap())
+    }
+
+    #[test]
+    fn boxes_are_in_pixels_of_the_original() {
+        // 1280 x 720 is halved to 640 x 360 and padded to 640 x 384.
+        let (faces, canvas) = detect(&[(10, 20, 0.9, 40.0, 60.0)], 1280, 720);
+        assert_eq!(canvas, [1, 3, 384, 640]);
+        let Rect { x1, y1, x2, y2 } = faces[0].rect;
+        let expected = [(80.0 - 20.0) * 2.0, (160.0 - 30.0) * 2.0, (80.0 + 20.0) * 2.0, (160.0 + 30.0) * 2.0];
+        assert!([x1, y1, x2, y2].iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.01), "{:?}", faces[0].rect);
+        assert_eq!(faces[0].points[0], Point::new(168.0, 328.0));
+        assert!((faces[0].confidence - 0.9).abs() < 1e-6);
+    }
+
+    #[test]
+    fn doubles_and_doubtful_faces_are_dropped_and_the_largest_comes_first() {
+        let seen = [
+            (10, 10, 0.7, 40.0, 40.0),
+            (11, 10, 0.95, 40.0, 40.0),
+            (40, 30, 0.8, 80.0, 90.0),
+            (60, 5, 0.59, 30.0, 30.0),
+        ];
+        let (faces, _) = detect(&seen, 640, 640);
+        let confidences: Vec<u32> = faces.iter().map(|face| (face.confidence * 100.0).round() as u32).collect();
+        assert_eq!(confidences, [80, 95]);
+    }
+
+    #[test]
+    fn a_portrait_is_of_its_clearly_largest_face() {
+        let face =
+            |side: f32| Face { rect: Rect::new(0.0, 0.0, side, side), confidence: 0.9, points: [Point::default(); 5] };
+        assert_eq!(dominant(&[]), Dominant::None);
+        let crowd = [face(20.0), face(100.0), face(60.0)];
+        assert_eq!(dominant(&crowd), Dominant::One(&crowd[1]));
+        assert_eq!(dominant(&[face(100.0), face(90.0)]), Dominant::Ambiguous);
+        assert_eq!(dominant(&[face(100.0), face(100.0)]), Dominant::Ambiguous);
+    }
+}

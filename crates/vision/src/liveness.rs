@@ -75,3 +75,31 @@ fn softmax(logits: &[f32]) -> Vec<f32> {
     let sum: f32 = powers.iter().sum();
     powers.iter().map(|power| power / sum).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn surroundings_stay_inside_the_picture() {
+        let image = Image::from_rgb8(640, 480, vec![0; 3 * 640 * 480]);
+        let faces = [(300.0, 200.0, 80.0), (5.0, 5.0, 100.0), (600.0, 440.0, 60.0), (100.0, 50.0, 400.0)];
+        for (x, y, side) in faces {
+            let face = Rect::new(x, y, x + side, y + side * 1.2);
+            let rect = surroundings(&face, 2.7, &image);
+            let inside = rect.x1 >= 0.0 && rect.y1 >= 0.0 && rect.x2 <= 640.01 && rect.y2 <= 480.01;
+            assert!(inside && rect.width() > 1.0, "{rect:?} around {face:?}");
+            assert!((rect.width() / rect.height() - face.width() / face.height()).abs() < 1e-3, "no distortion");
+        }
+        let roomy = surroundings(&Rect::new(300.0, 200.0, 380.0, 280.0), 2.7, &image);
+        assert!((roomy.width() - 216.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn softmax_is_a_distribution() {
+        let shares = softmax(&[1000.0, 999.0, -1000.0]);
+        assert!((shares.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!((shares[0] - 0.731).abs() < 1e-3);
+        assert_eq!(softmax(&[]), Vec::<f32>::new());
+    }
+}

@@ -82,3 +82,49 @@ fn pose(landmarks: &Landmarks) -> (f32, f32, f32) {
     let angle = |offset: f32| (offset / (NOSE_DEPTH * unit)).clamp(-1.0, 1.0).asin().to_degrees();
     (angle(sideways), angle(upwards), roll.to_degrees())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Landmarks of a head in the proportions that [`pose`] assumes, eye distance 62 units, turned and then projected
+    /// straight onto the picture. Angles in degrees.
+    fn head(yaw: f32, pitch: f32, roll: f32) -> Landmarks {
+        let [yaw, pitch, roll] = [yaw, pitch, roll].map(f32::to_radians);
+        let place = |x: f32, y: f32, z: f32| {
+            let (x, z) = (x * yaw.cos() + z * yaw.sin(), z * yaw.cos() - x * yaw.sin());
+            let y = y * pitch.cos() - z * pitch.sin();
+            Point::new(200.0 + x * roll.cos() - y * roll.sin(), 150.0 + x * roll.sin() + y * roll.cos())
+        };
+        let mut points = [place(0.0, 35.0, 34.0); 68];
+        let features = [
+            ([37, 38, 40, 41], -31.0, 0.0),
+            ([43, 44, 46, 47], 31.0, 0.0),
+            ([48, 60, 48, 60], -24.0, 65.0),
+            ([54, 64, 54, 64], 24.0, 65.0),
+        ];
+        for (indices, x, y) in features {
+            indices.into_iter().for_each(|i| points[i] = place(x, y, 0.0));
+        }
+        Landmarks(points)
+    }
+
+    #[test]
+    fn a_turned_head_is_measured() {
+        for (yaw, pitch, roll) in
+            [(0.0, 0.0, 0.0), (25.0, 0.0, 0.0), (-40.0, 0.0, 10.0), (0.0, 20.0, 0.0), (10.0, -15.0, -30.0)]
+        {
+            let found = pose(&head(yaw, pitch, roll));
+            let close = (found.0 - yaw).abs() < 6.0 && (found.1 - pitch).abs() < 6.0 && (found.2 - roll).abs() < 6.0;
+            assert!(close, "({yaw}, {pitch}, {roll}) was measured as {found:?}");
+        }
+    }
+
+    #[test]
+    fn sharpness_is_that_of_edges() {
+        let flat = vec![100.0; 100];
+        let checks: Vec<f32> = (0..100).map(|i| if (i + i / 10) % 2 == 0 { 0.0 } else { 255.0 }).collect();
+        assert!(laplacian_variance(&flat, 10) < 1e-3);
+        assert!(laplacian_variance(&checks, 10) > 1e5);
+    }
+}

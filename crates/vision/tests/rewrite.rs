@@ -1,5 +1,7 @@
 //! The rewritten networks give the results of the stock ones. Needs the models: `vultus models pull --to target/models`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::PathBuf;
 
 use vultus_vision::models::{Models, Role};
