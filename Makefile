@@ -1,0 +1,41 @@
+# The short list of commands. `make test` installs what the tests need and runs all of them.
+
+MODELS := target/models
+TOOLS := target/tools
+CARGO_DENY_VERSION := 0.20.2
+export VULTUS_MODELS_DIR := $(abspath $(MODELS))
+export PATH := $(abspath $(TOOLS))/bin:$(PATH)
+
+.PHONY: test fmt clippy deny unit models bench openapi
+
+test: fmt clippy deny unit
+	@echo "all checks passed"
+
+fmt:
+	cargo fmt --all --check
+
+clippy:
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Licences, bans and sources. The advisory database is not asked: it is fetched from a host of its own at every run.
+deny: $(TOOLS)/bin/cargo-deny
+	cargo deny check licenses bans sources
+
+$(TOOLS)/bin/cargo-deny:
+	@mkdir -p $(TOOLS)/bin
+	@if cargo deny --version 2>/dev/null | grep -q '$(CARGO_DENY_VERSION)'; then ln -sf "$$(command -v cargo-deny)" $@; \
+	else cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root $(TOOLS); fi
+
+# The models come first: unit, API, golden and contract tests run the real networks.
+unit: models
+	cargo test --workspace --locked
+
+models:
+	cargo run --locked --quiet -- models pull --to $(MODELS)
+
+bench: models
+	cargo bench --workspace --locked
+
+# Writes openapi.json anew from the handlers; a test fails when it is stale.
+openapi:
+	VULTUS_WRITE_OPENAPI=1 cargo test --locked -p vultus openapi
