@@ -6,8 +6,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
@@ -41,7 +41,9 @@ type Load<S> = dyn Fn() -> Result<S, String> + Send + Sync;
 
 /// Threads that each own an `S`: the vision engine, or a fake in tests.
 pub struct Pool<S> {
-    jobs: mpsc::Sender<Job<S>>,
+    /// None once the pool is stopped.
+    jobs: Mutex<Option<mpsc::Sender<Job<S>>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     permits: Arc<Semaphore>,
     capacity: usize,
     loading: watch::Receiver<Loading>,
@@ -79,13 +81,16 @@ impl<S: Send + 'static> Pool<S> {
         let (report, loading) = watch::channel(Loading::Running);
         let waiting = Arc::new(Mutex::new(waiting));
         let load: Arc<Load<S>> = Arc::new(load);
+        let mut handles = Vec::with_capacity(threads);
         for number in 0..threads {
             let (waiting, load, report) = (waiting.clone(), load.clone(), report.clone());
-            thread::Builder::new().name(format!("engine-{number}")).spawn(move || work(&waiting, &*load, &report))?;
+            let thread = thread::Builder::new().name(format!("engine-{number}"));
+            handles.push(thread.spawn(move || work(&waiting, &*load, &report))?);
         }
         let capacity = (threads + queue).min(Semaphore::MAX_PERMITS);
         let permits = Arc::new(Semaphore::new(capacity));
-        Ok(Self { jobs, permits, capacity, loading, skipped: Arc::default(), abandoned: AtomicU64::new(0) })
+        let (jobs, threads) = (Mutex::new(Some(jobs)), Mutex::new(handles));
+        Ok(Self { jobs, threads, permits, capacity, loading, skipped: Arc::default(), abandoned: AtomicU64::new(0) })
     }
 
     /// Runs `job` on the next free thread.
@@ -95,11 +100,15 @@ impl<S: Send + 'static> Pool<S> {
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce(&mut S) -> T + Send + 'static) -> Result<T, Error> {
         let permit = self.permits.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
         let (answer, result) = oneshot::channel();
-        self.jobs.send(package(job, answer, permit, self.skipped.clone())).map_err(|_| Error::NotLoaded)?;
+        self.send(package(job, answer, permit, self.skipped.clone()))?;
         let mut caller = Caller { abandoned: &self.abandoned, waiting: true };
         let result = result.await.unwrap_or(Err(Error::Panicked));
         caller.waiting = false;
         result
+    }
+
+    fn send(&self, job: Job<S>) -> Result<(), Error> {
+        lock(&self.jobs).as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or(Error::NotLoaded)
     }
 
     /// How many jobs are running or waiting.
@@ -137,6 +146,29 @@ impl<S: Send + 'static> Pool<S> {
     }
 }
 
+impl<S> Pool<S> {
+    /// Ends the threads once they have done or skipped what waits for them, and waits for that. Blocks.
+    ///
+    /// The process must not end before: the inference runtime crashes when it is unloaded under a thread that uses it.
+    pub fn stop(&self) {
+        drop(lock(&self.jobs).take());
+        for thread in lock(&self.threads).drain(..) {
+            // Jobs are run under `catch_unwind`; a thread that panicked all the same has ended, which is what counts.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<S> Drop for Pool<S> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Wraps a job so that it carries its permit, is skipped when its caller has gone, and answers when it panics (the
 /// dropped sender is the answer then).
 fn package<S, T: Send + 'static>(
@@ -162,7 +194,7 @@ fn work<S>(waiting: &Mutex<mpsc::Receiver<Job<S>>>, load: &Load<S>, report: &wat
     let mut engine = load_reported(load, report);
     loop {
         // The guard is held while waiting: one idle thread waits in `recv`, the others for the lock.
-        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = lock(waiting).recv();
         let Ok(job) = next else { return };
         if engine.is_none() {
             engine = load_reported(load, report);
@@ -267,6 +299,26 @@ mod tests {
         let pool = Pool::<()>::start(2, 1, || Err("no models".into())).unwrap();
         assert_eq!(pool.loaded().await, Err("no models".into()));
         assert_eq!(pool.run(|()| ()).await, Err(Error::NotLoaded));
+    }
+
+    #[tokio::test]
+    async fn stopping_waits_for_the_threads_and_refuses_further_jobs() {
+        struct Engine(Arc<AtomicUsize>);
+        impl Drop for Engine {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let ended = Arc::new(AtomicUsize::new(0));
+        let count = ended.clone();
+        let load = move || {
+            thread::sleep(Duration::from_millis(50));
+            Ok(Engine(count.clone()))
+        };
+        let pool = Pool::start(2, 1, load).unwrap();
+        pool.stop();
+        assert_eq!(ended.load(Ordering::SeqCst), 2, "also those that were still loading");
+        assert_eq!(pool.run(|_| ()).await, Err(Error::NotLoaded));
     }
 
     #[tokio::test]

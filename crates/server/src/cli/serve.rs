@@ -7,11 +7,14 @@ use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use vultus_store::Db;
+use vultus_vision::Engine;
 
 use super::print;
 use crate::app::{self, App};
 use crate::config::Config;
+use crate::engine::Pool;
 use crate::keys::{self, Scope};
+use crate::secret::Secret;
 use crate::{fetch, http, secret};
 
 /// Arguments of `vultus serve`.
@@ -34,6 +37,18 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let models = config.data.models_dir();
     tokio::task::spawn_blocking(move || fetch::ensure(&models)).await??;
     let engines = app::start_engines(&config)?;
+    let result = serve(config, listener, secret, engines.clone()).await;
+    tokio::task::spawn_blocking(move || engines.stop()).await?;
+    result
+}
+
+async fn serve(
+    config: Config,
+    listener: TcpListener,
+    secret: Secret,
+    engines: Arc<Pool<Engine>>,
+) -> anyhow::Result<()> {
+    let stop = stop_signal()?;
     let db = Db::connect(&config.data.database_url())
         .await
         .context("cannot open the database: see --database-url and --data-dir")?;
@@ -41,7 +56,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let app = App::new(config, db, engines, secret);
     mint_first_key(&app, address).await?;
     tracing::info!(%address, data = %app.config.data.data_dir.display(), "listening");
-    let stop = stop_signal()?;
     let server = http::listen::serve(listener, app.clone(), stop);
     let failure = load_failure(app.clone());
     let result = tokio::select! {

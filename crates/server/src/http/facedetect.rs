@@ -120,8 +120,7 @@ pub(super) async fn facedetect(
     uri: Uri,
     mut upload: Upload,
 ) -> Result<Response, Error> {
-    let query = Bytes::new();
-    let query = fields::from_body_or_query(&query, &uri, false)?;
+    let query = fields::from_query(&uri);
     let raw = match query.flag("rawlandmarks")? {
         Some(raw) => raw,
         None => query.flag("rawlandmark")?.unwrap_or(false),

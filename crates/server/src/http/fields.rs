@@ -62,11 +62,16 @@ pub(super) fn from_body_or_query<'a>(body: &'a Bytes, uri: &Uri, strict: bool) -
         Err(error) if strict => return Err(error),
         Err(_) => Fields::default(),
     };
-    let query = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|query| query.0).unwrap_or_default();
-    for (name, value) in query {
-        fields.0.entry(Cow::Owned(name)).or_insert(Value::Text(Cow::Owned(value)));
+    for (name, value) in from_query(uri).0 {
+        fields.0.entry(name).or_insert(value);
     }
     Ok(fields)
+}
+
+/// The parameters of the query string; of one that is repeated, the last value counts.
+pub(super) fn from_query(uri: &Uri) -> Fields<'static> {
+    let query = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|query| query.0).unwrap_or_default();
+    Fields(query.into_iter().map(|(name, value)| (name.into(), Value::Text(value.into()))).collect())
 }
 
 /// The first byte that counts: after a byte order mark and white space.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, base64, keys_of, reply};
 use crate::pictures::photo;
 
-/// The Python samples from top to bottom: JSON bodies on every method, base64 with line breaks.
+/// The Python samples from top to bottom: JSON bodies on every method.
 #[tokio::test]
 async fn the_python_samples_work_unchanged() {
     let app = TestApp::new().await;

@@ -98,6 +98,16 @@ fn the_first_start_prints_a_key_with_a_command_that_works_and_later_ones_do_not(
 }
 
 #[test]
+fn it_can_be_stopped_while_the_models_load() {
+    let parent = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let mut server = Server::start(parent.path(), "127.0.0.1:0");
+        server.address();
+        server.terminate();
+    }
+}
+
+#[test]
 fn keys_are_made_listed_and_revoked_while_the_server_runs() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path();
