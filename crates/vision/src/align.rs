@@ -88,7 +88,9 @@ mod tests {
         for (indices, point) in
             [([37, 38, 40, 41], 0), ([43, 44, 46, 47], 1), ([48, 60, 48, 60], 3), ([54, 64, 54, 64], 4)]
         {
-            indices.into_iter().for_each(|i| landmarks[i] = points[point]);
+            for i in indices {
+                landmarks[i] = points[point];
+            }
         }
         let face = Face { rect: Rect::around(&points), confidence: 1.0, points };
         (Image::from_rgb8(size, size, pixels), face, Landmarks(landmarks))

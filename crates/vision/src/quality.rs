@@ -104,7 +104,9 @@ mod tests {
             ([54, 64, 54, 64], 24.0, 65.0),
         ];
         for (indices, x, y) in features {
-            indices.into_iter().for_each(|i| points[i] = place(x, y, 0.0));
+            for i in indices {
+                points[i] = place(x, y, 0.0);
+            }
         }
         Landmarks(points)
     }
