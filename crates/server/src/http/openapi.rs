@@ -38,7 +38,10 @@ fn protect(operation: &mut Operation) {
     operation.security = Some(vec![SecurityRequirement::new::<_, _, &str>(KEY, [])]);
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let error = ResponseBuilder::new()
-        .description("An error: 400, 401, 403, 404, 405, 406, 410, 500 or 503; `meta.code` tells which.")
+        .description(
+            "An error: 400, 401, 403, 404, 405, 406, 410, 429, 500 or 503; `meta.code` tells which. With a key in test \
+             mode, the header `x-sandbox-status` asks for one of them, or for 418.",
+        )
         .content("application/json", content)
         .build();
     operation.responses.responses.insert("default".into(), error.into());
