@@ -2,7 +2,6 @@
 //!
 //! No face in a picture is a result ([`crate::flows::Outcome`]), not an error. Commands use `anyhow`.
 
-use axum::http::{HeaderValue, StatusCode};
 use vultus_store::Kind;
 use vultus_vision::DecodeError;
 
@@ -151,9 +150,9 @@ pub enum Error {
     #[error("the x-sandbox-status header asked for this error: leave it out to have the request answered")]
     Sandbox {
         /// The status that was asked for.
-        status: StatusCode,
-        /// The methods of the path, for the `Allow` header of a 405.
-        allow: Option<HeaderValue>,
+        status: u16,
+        /// The methods of the path, where the status is to come with them.
+        allow: Option<String>,
     },
     /// No route has this path.
     #[error("there is nothing at this path: see /docs for the list of endpoints")]

@@ -66,8 +66,10 @@ pub(super) fn render(error: &Error, mut headers: HeaderMap, request_id: &str) ->
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER);
     }
-    if let Error::Sandbox { allow: Some(methods), .. } = error {
-        headers.insert(header::ALLOW, methods.clone());
+    if let Error::Sandbox { allow: Some(methods), .. } = error
+        && let Ok(methods) = HeaderValue::from_str(methods)
+    {
+        headers.insert(header::ALLOW, methods);
     }
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::CONTENT_TYPE);
@@ -113,7 +115,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Unauthorized(KeyProblem::Expired) => (StatusCode::UNAUTHORIZED, "key_expired"),
         Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "scope_missing"),
         Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
-        Error::Sandbox { status, .. } => (*status, "sandbox"),
+        Error::Sandbox { status, .. } => (StatusCode::from_u16(*status).unwrap_or(FAILED), "sandbox"),
         Error::UnknownPath => (StatusCode::NOT_FOUND, "unknown_path"),
         Error::NotFound(_) | Error::Store(StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "not_found"),
         Error::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
