@@ -168,7 +168,9 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
         let identify = |(probe, found): (&&[f32], Vec<(u32, f32)>)| {
             let mut scored: Vec<_> =
                 found.iter().filter_map(|found| self.scored(gallery, probe, *found, None)).collect();
-            scored.iter_mut().for_each(|scored| scored.score -= self.rejection(probe, scored));
+            for scored in &mut scored {
+                scored.score -= self.rejection(probe, scored);
+            }
             // Stable, so that equal scores stay in the order of the search.
             scored.sort_by(|a, b| b.score.total_cmp(&a.score));
             self.identification(&scored, gallery.subjects(), limit)
@@ -279,7 +281,9 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
 /// Spreads a weight over observations.
 fn weigh(observations: &mut [Observation], weight: f64) {
     let each = prior::CLASS_WEIGHT * weight / observations.len().max(1) as f64;
-    observations.iter_mut().for_each(|observation| observation.weight = each);
+    for observation in observations {
+        observation.weight = each;
+    }
 }
 
 /// Mean cosine of two embeddings of one subject, from the subjects of the sampled rows.
