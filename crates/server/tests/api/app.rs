@@ -50,6 +50,7 @@ impl TestApp {
         let mut config = config(dir.path());
         change(&mut config);
         let engines = ENGINES.get_or_init(|| start_engines(&config).unwrap()).clone();
+        engines.loaded().await.unwrap();
         Self::start(dir, config, engines).await
     }
 
