@@ -1,6 +1,7 @@
 //! `vultus evaluate`: accuracy on labelled data, measured with the engine calls that the server makes.
 
 mod detection;
+mod identification;
 mod landmarks;
 mod metrics;
 mod pad;
@@ -28,6 +29,8 @@ pub enum Task {
     Landmarks,
     /// Faces found, by their size: `boxes.json` and its pictures.
     Detection,
+    /// Who, or nobody: `identities.csv` (path,identity) and its pictures; part of the people is enrolled.
+    Identification,
     /// Presentation attacks told from live faces: `labels.csv` (path,label,attack,source,box) and its pictures.
     Pad,
 }
@@ -38,7 +41,7 @@ pub struct Args {
     /// What to measure.
     pub task: Task,
     /// Folder with the labelled pictures, or one that has a folder of the data set's usual name (lfw, landmarks68,
-    /// detection, pad).
+    /// detection, wild, pad).
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Print one JSON object instead of a table.
@@ -65,6 +68,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Task::Verification => verification::run(&workers, &folder(&args.data, "lfw", "pairs.csv")?)?,
         Task::Landmarks => landmarks::run(&workers, &folder(&args.data, "landmarks68", "landmarks68.json")?)?,
         Task::Detection => detection::run(&workers, &folder(&args.data, "detection", "boxes.json")?)?,
+        Task::Identification => identification::run(&workers, &folder(&args.data, "wild", "identities.csv")?)?,
         Task::Pad => pad::run(&workers, &folder(&args.data, "pad", "labels.csv")?)?,
     };
     if args.json { print(&serde_json::to_string_pretty(&report)?) } else { print(&table(&report, 0)) }
