@@ -82,15 +82,15 @@ const LEAST: f32 = 0.35;
 /// Similarity of an initial and the word that it begins.
 const INITIAL: f32 = 0.8;
 /// Similarity of two forms of a given name.
-const NICKNAME: f32 = 0.85;
+const NICKNAME: f32 = 0.9;
 /// Similarity of spellings that fold to the same.
 const TRANSLITERATION: f32 = 0.97;
 /// Similarity of an abbreviation and the words that it abbreviates.
 const ACRONYM: f32 = 0.8;
 /// Highest similarity of a word and its spelling without vowels: many names share their consonants.
-const WITHOUT_VOWELS: f32 = 0.9;
+const WITHOUT_VOWELS: f32 = 0.85;
 /// Least similarity at which words that were joined answer to those that were not.
-const JOINED_LEAST: f32 = 0.75;
+const JOINED_LEAST: f32 = 0.85;
 /// Weight of classes other than words.
 const PARTICLE_WEIGHT: f32 = 0.1;
 const LEGAL_FORM_WEIGHT: f32 = 0.1;
@@ -110,18 +110,23 @@ pub fn similarity(a: &Token, b: &Token, weights: &Weights) -> (f32, How) {
         (Class::Word, Class::Word) => {}
         _ => return (0.0, How::Same),
     }
-    let vowelless = a.script.lacks_vowels() != b.script.lacks_vowels();
-    // Characters of one script are compared as they are: their romanisations hide differences.
-    if a.script.is_syllabic() && a.script == b.script {
+    // Characters of one script are compared as they are, since their romanisations hide differences; a syllable's
+    // romanisation has too few letters to allow for another one.
+    let syllables = (a.script.is_syllabic(), b.script.is_syllabic());
+    if syllables.0 && syllables.1 || (syllables.0 || syllables.1) && a.folded != b.folded {
         return (0.0, How::Same);
     }
-    let longer = a.folded.len().max(b.folded.len()).min(folding::MAX_LETTERS) as f32;
-    if names::are_nicknames(&a.text, &b.text) {
+    if names::are_nicknames(a, b) {
         return (NICKNAME, How::Nickname);
     }
+    let vowelless = a.script.lacks_vowels() != b.script.lacks_vowels();
+    let longer = a.folded.len().max(b.folded.len()).min(folding::MAX_LETTERS) as f32;
     let sounds = a.sound.len() > 1 && a.sound == b.sound;
     let softened = if sounds { weights.same_sound } else { 1.0 };
     let limit = weights.reach * longer / softened;
+    if certain_cost(a, b, vowelless) > limit {
+        return (0.0, How::Same);
+    }
     let distance = folding::distance(&a.folded, &b.folded, vowelless, limit) * softened;
     if distance <= 0.0 {
         return (TRANSLITERATION, How::Transliteration);
@@ -130,6 +135,13 @@ pub fn similarity(a: &Token, b: &Token, weights: &Weights) -> (f32, How) {
     let highest = if vowelless { WITHOUT_VOWELS } else { TRANSLITERATION };
     let similarity = highest * (1.0 - away.min(1.0).powf(weights.bend));
     (if similarity < LEAST { 0.0 } else { similarity }, How::Spelling)
+}
+
+/// What the distance of two words is at least, from the letters that only one of them has.
+fn certain_cost(a: &Token, b: &Token, vowelless: bool) -> f32 {
+    let counted = if vowelless { folding::CONSONANTS } else { u32::MAX };
+    let foreign = (a.letters & !b.letters & counted).count_ones().max((b.letters & !a.letters & counted).count_ones());
+    foreign as f32 * folding::LEAST_COST
 }
 
 fn same_native(a: &Token, b: &Token) -> bool {
@@ -170,6 +182,9 @@ pub fn compare(query: &Tokens, listed: &Tokens, is_person: bool, rarity: &Rarity
     alignment.link_words(weights);
     alignment.link_joined(weights);
     alignment.link_acronyms();
+    if is_person {
+        alignment.unlink_reversed();
+    }
     let score = alignment.score(is_person, weights);
     alignment.explained(score)
 }
@@ -206,9 +221,14 @@ impl<'n> Alignment<'n> {
         if query.is_empty() || listed.is_empty() || query.len() + listed.len() < 3 {
             return;
         }
-        let whole = |tokens: &[Token], at: &[usize]| Token::joined(&at.iter().map(|&i| tokens[i].clone()).collect::<Vec<_>>());
+        let whole = |tokens: &[Token], at: &[usize]| Token::joined(&at.iter().map(|&i| &tokens[i]).collect::<Vec<_>>());
+        let letters = |tokens: &[Token], at: &[usize]| at.iter().map(|&i| tokens[i].folded.len()).sum::<usize>();
         let mut best: Option<(f32, Vec<usize>, Vec<usize>)> = None;
         let mut consider = |i: &[usize], j: &[usize]| {
+            let (a, b) = (letters(self.query, i), letters(self.listed, j));
+            if a.abs_diff(b) * 4 > a.max(b) {
+                return;
+            }
             let (a, b) = (whole(self.query, i), whole(self.listed, j));
             let (similarity, _) = similarity(&a, &b, weights);
             if similarity >= JOINED_LEAST && best.as_ref().is_none_or(|(other, ..)| similarity > *other) {
@@ -237,6 +257,26 @@ impl<'n> Alignment<'n> {
             self.link(vec![word], run, ACRONYM, How::Acronym);
         } else if let Some((word, run)) = acronym(self.listed, &listed, self.query, &query) {
             self.link(run, vec![word], ACRONYM, How::Acronym);
+        }
+    }
+
+    /// `A son of B` is not `B son of A`: takes the links of the two words back.
+    fn unlink_reversed(&mut self) {
+        let (query, listed) = (child_and_father(self.query), child_and_father(self.listed));
+        let linked = |i: usize, j: usize| {
+            self.links.iter().position(|(query, listed, ..)| query.as_slice() == [i] && listed.as_slice() == [j])
+        };
+        let crossed = query.iter().find_map(|&(child, father)| {
+            listed.iter().find_map(|&(other_child, other_father)| {
+                Some((linked(child, other_father)?, linked(father, other_child)?))
+            })
+        });
+        if let Some((a, b)) = crossed {
+            for at in [a.max(b), a.min(b)] {
+                let (query, listed, ..) = self.links.remove(at);
+                query.iter().for_each(|&i| self.query_free[i] = true);
+                listed.iter().for_each(|&j| self.listed_free[j] = true);
+            }
         }
     }
 
@@ -285,6 +325,13 @@ impl<'n> Alignment<'n> {
             listed_only: only(self.listed, &self.listed_free),
         }
     }
+}
+
+/// The places of the words around each `bin`.
+fn child_and_father(tokens: &[Token]) -> Vec<(usize, usize)> {
+    let son = |token: &Token| ["bin", "ibn", "ben", "bint"].contains(&token.text.as_str());
+    let around = tokens.windows(3).enumerate().filter(|(_, three)| son(&three[1]) && three[1].class == Class::Particle);
+    around.map(|(at, _)| (at, at + 2)).collect()
 }
 
 /// Places of the words without an answer.

@@ -71,8 +71,20 @@ fn push(folded: &mut Vec<u8>, letter: u8) {
     }
 }
 
+/// The letters of a folded word, one bit each.
+pub fn letters(folded: &[u8]) -> u32 {
+    folded.iter().filter(|letter| letter.is_ascii_alphabetic()).fold(0, |set, letter| set | 1 << (letter & 31))
+}
+
+/// The bits of the letters that a script without vowels writes as well.
+pub const CONSONANTS: u32 = !(bit(b'a') | bit(b'e') | bit(b'i') | bit(b'o') | bit(b'u') | bit(b'v') | bit(b'h'));
+
+const fn bit(letter: u8) -> u32 {
+    1 << (letter & 31)
+}
+
 /// Whether a folded letter is a vowel.
-pub fn is_vowel(letter: u8) -> bool {
+pub const fn is_vowel(letter: u8) -> bool {
     matches!(letter, b'a' | b'e' | b'i' | b'o' | b'u')
 }
 
@@ -90,37 +102,72 @@ pub fn class(letter: u8) -> Option<u8> {
     })
 }
 
+/// Costs are in twentieths of a letter, so that they fit a byte.
+const LETTER: u8 = 20;
 /// What a vowel for another costs: vowels are what transliterations disagree on most.
-const VOWEL_FOR_VOWEL: f32 = 0.6;
+const VOWEL_FOR_VOWEL: u8 = 12;
 /// What a vowel too many or too few costs.
-const VOWEL: f32 = 0.7;
+const VOWEL: u8 = 14;
 /// The same when one of the words is from a script that writes no short vowels.
-const UNWRITTEN_VOWEL: f32 = 0.15;
+const UNWRITTEN_VOWEL: u8 = 4;
 /// What consonants cost that one sound is written with.
-const SAME_SOUND: f32 = 0.5;
+const SAME_SOUND: u8 = 10;
 /// What an `h` too many or too few costs.
-const BREATH: f32 = 0.5;
+const BREATH: u8 = 10;
 /// What two neighbouring letters exchanged cost.
-const EXCHANGED: f32 = 1.0;
+const EXCHANGED: u16 = 20;
+/// The least that any difference costs when both words write their vowels, in letters.
+pub const LEAST_COST: f32 = 0.5;
 
 /// Longest folded word that is compared letter by letter; what goes beyond it is cut off.
 pub const MAX_LETTERS: usize = 48;
 
-/// Weighted Damerau-Levenshtein distance (optimal string alignment) of two folded words. `vowelless`: exactly one of them is from
-/// a script that writes no short vowels. Gives up, with infinity, once it is over `limit`.
+/// Costs of substitutions and gaps; the second of each pair is for words of which one lacks its vowels.
+struct Costs {
+    substitution: [[[u8; 128]; 128]; 2],
+    gap: [[u8; 128]; 2],
+}
+
+static COSTS: Costs = costs();
+
+const fn costs() -> Costs {
+    let mut costs = Costs { substitution: [[[0; 128]; 128]; 2], gap: [[0; 128]; 2] };
+    let mut vowelless = 0;
+    while vowelless < 2 {
+        let mut a = 0;
+        while a < 128 {
+            costs.gap[vowelless][a] = gap(a as u8, vowelless == 1);
+            let mut b = 0;
+            while b < 128 {
+                costs.substitution[vowelless][a][b] = substitution(a as u8, b as u8, vowelless == 1);
+                b += 1;
+            }
+            a += 1;
+        }
+        vowelless += 1;
+    }
+    costs
+}
+
+/// Weighted Damerau-Levenshtein distance (optimal string alignment) of two folded words, in letters. `vowelless`:
+/// exactly one of them is from a script that writes no short vowels. Gives up, with infinity, once it is over `limit`.
 pub fn distance(a: &[u8], b: &[u8], vowelless: bool, limit: f32) -> f32 {
     let (a, b) = (&a[..a.len().min(MAX_LETTERS)], &b[..b.len().min(MAX_LETTERS)]);
-    let mut rows = [[0.0_f32; MAX_LETTERS + 1]; 3];
+    let limit = (limit * f32::from(LETTER)) as u16;
+    let (gaps, substitutions) = (&COSTS.gap[usize::from(vowelless)], &COSTS.substitution[usize::from(vowelless)]);
+    let gap = |letter: u8| u16::from(gaps[usize::from(letter & 127)]);
+    let mut rows = [[0_u16; MAX_LETTERS + 1]; 3];
     for (at, letter) in b.iter().enumerate() {
-        rows[1][at + 1] = rows[1][at] + gap(*letter, vowelless);
+        rows[1][at + 1] = rows[1][at] + gap(*letter);
     }
     for i in 0..a.len() {
         let [before, above, row] = &mut rows;
-        row[0] = above[0] + gap(a[i], vowelless);
+        let (gap_a, costs_a) = (gap(a[i]), &substitutions[usize::from(a[i] & 127)]);
+        row[0] = above[0] + gap_a;
         let mut least = row[0];
         for j in 0..b.len() {
-            let mut best = above[j] + substitution(a[i], b[j], vowelless);
-            best = best.min(above[j + 1] + gap(a[i], vowelless)).min(row[j] + gap(b[j], vowelless));
+            let mut best = above[j] + u16::from(costs_a[usize::from(b[j] & 127)]);
+            best = best.min(above[j + 1] + gap_a).min(row[j] + gap(b[j]));
             if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
                 best = best.min(before[j - 1] + EXCHANGED);
             }
@@ -132,21 +179,24 @@ pub fn distance(a: &[u8], b: &[u8], vowelless: bool, limit: f32) -> f32 {
         }
         rows.rotate_left(1);
     }
-    rows[1][b.len()]
+    f32::from(rows[1][b.len()]) / f32::from(LETTER)
 }
 
-fn gap(letter: u8, vowelless: bool) -> f32 {
-    match letter {
-        _ if vowelless && (is_vowel(letter) || letter == b'v' || letter == b'h') => UNWRITTEN_VOWEL,
-        b'h' => BREATH,
-        _ if is_vowel(letter) => VOWEL,
-        _ => 1.0,
+const fn gap(letter: u8, vowelless: bool) -> u8 {
+    if vowelless && (is_vowel(letter) || letter == b'v' || letter == b'h') {
+        UNWRITTEN_VOWEL
+    } else if letter == b'h' {
+        BREATH
+    } else if is_vowel(letter) {
+        VOWEL
+    } else {
+        LETTER
     }
 }
 
-fn substitution(a: u8, b: u8, vowelless: bool) -> f32 {
+const fn substitution(a: u8, b: u8, vowelless: bool) -> u8 {
     if a == b {
-        0.0
+        0
     } else if is_vowel(a) && is_vowel(b) {
         VOWEL_FOR_VOWEL
     } else if vowelless && (is_vowel(a) && b == b'v' || is_vowel(b) && a == b'v') {
@@ -154,12 +204,12 @@ fn substitution(a: u8, b: u8, vowelless: bool) -> f32 {
     } else if same_sound(a, b) || same_sound(b, a) {
         SAME_SOUND
     } else {
-        1.0
+        LETTER
     }
 }
 
 /// Letters that different systems use for one sound.
-fn same_sound(a: u8, b: u8) -> bool {
+const fn same_sound(a: u8, b: u8) -> bool {
     matches!(
         (a, b),
         (b'X', b'h' | b'k')

@@ -29,8 +29,6 @@ pub struct ListedName {
 struct Word {
     token: Token,
     weight: f32,
-    /// The letters in it, one bit each.
-    letters: u32,
     /// Names that have it, ascending.
     names: Vec<u32>,
 }
@@ -78,8 +76,7 @@ impl Index {
         for key in keys(token) {
             self.by_key.entry(key.into()).or_default().push(at as u32);
         }
-        let letters = letters(&token.folded);
-        self.words.push(Word { token: token.clone(), weight: 1.0, letters, names: Vec::new() });
+        self.words.push(Word { token: token.clone(), weight: 1.0, names: Vec::new() });
         at
     }
 
@@ -137,7 +134,7 @@ impl Index {
     fn alike(&self, term: &Token, weights: &Weights) -> Vec<(u32, f32)> {
         let mut candidates: Vec<u32> = Vec::new();
         candidates.extend(self.by_text.get(term.text.as_str()).into_iter().flatten());
-        for text in names::nicknames(&term.text) {
+        for text in names::nicknames(term) {
             candidates.extend(self.by_text.get(text).into_iter().flatten());
         }
         for key in keys(term) {
@@ -145,15 +142,10 @@ impl Index {
         }
         candidates.sort_unstable();
         candidates.dedup();
-        let own = letters(&term.folded);
         let mut alike: Vec<(u32, f32)> = candidates
             .into_iter()
             .filter_map(|at| {
-                let word = &self.words[at as usize];
-                if hopeless(term, own, word, weights) {
-                    return None;
-                }
-                let (similarity, _) = compare::similarity(term, &word.token, weights);
+                let (similarity, _) = compare::similarity(term, &self.words[at as usize].token, weights);
                 (similarity > 0.0).then_some((at, similarity))
             })
             .collect();
@@ -185,25 +177,6 @@ impl std::hash::Hasher for FastHasher {
     }
 }
 
-/// Whether two words cannot be similar, from their lengths and the letters in them alone. Every letter that only one of
-/// them has costs at least half a letter.
-fn hopeless(term: &Token, own: u32, word: &Word, weights: &Weights) -> bool {
-    if term.script.lacks_vowels() != word.token.script.lacks_vowels() || term.text == word.token.text {
-        return false;
-    }
-    if names::are_nicknames(&term.text, &word.token.text) {
-        return false;
-    }
-    let (a, b) = (term.folded.len(), word.token.folded.len());
-    let allowed = weights.reach * a.max(b) as f32 / weights.same_sound;
-    let foreign = (own & !word.letters).count_ones().max((word.letters & !own).count_ones());
-    a.abs_diff(b) as f32 * 0.5 > allowed || foreign as f32 * 0.5 > allowed
-}
-
-fn letters(folded: &[u8]) -> u32 {
-    folded.iter().filter(|letter| letter.is_ascii_alphabetic()).fold(0, |set, letter| set | 1 << (letter & 31))
-}
-
 fn mass(tokens: &Tokens, rarity: &Rarity) -> f32 {
     tokens.tokens.iter().filter(|token| token.class == Class::Word).map(|token| rarity.weight(&token.folded)).sum()
 }
@@ -217,14 +190,14 @@ fn terms(tokens: &Tokens, kind: Kind) -> Vec<Token> {
     }
     let mut terms: Vec<Token> = words.iter().map(|token| (*token).clone()).collect();
     for pair in words.windows(2) {
-        terms.push(Token::joined(&[pair[0].clone(), pair[1].clone()]));
+        terms.push(Token::joined(pair));
     }
     if words.len() == 3 {
-        terms.push(Token::joined(&words.iter().map(|word| (*word).clone()).collect::<Vec<_>>()));
+        terms.push(Token::joined(&words));
     }
     if kind != Kind::Person && words.len() >= 3 {
         let initials = words.iter().filter_map(|word| word.text.chars().next()).collect::<String>();
-        terms.push(Token::joined(&[Token { text: initials, ..words[0].clone() }]));
+        terms.push(Token::joined(&[&Token { text: initials, ..words[0].clone() }]));
     }
     terms
 }

@@ -41,6 +41,10 @@ pub struct Token {
     pub script: Script,
     /// The characters of a word that was written in another script than Latin.
     pub native: String,
+    /// The letters in `folded`, one bit each.
+    pub letters: u32,
+    /// The lines of the table of given names that it stands in.
+    pub nicknames: &'static [usize],
 }
 
 /// A name as tokens.
@@ -66,19 +70,22 @@ static PARTICLES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| words(inclu
 static ORGANISATION_WORDS: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| words(include_str!("tables/organisation_words.txt")));
 /// Short and foreign forms of given names: the lines that a form stands in.
-static NICKNAMES: LazyLock<HashMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
-    let mut lines_of: HashMap<&'static str, Vec<&'static str>> = HashMap::new();
-    for line in include_str!("tables/nicknames.txt").lines() {
+static NICKNAMES: LazyLock<HashMap<&'static str, Vec<usize>>> = LazyLock::new(|| {
+    let mut lines_of: HashMap<&'static str, Vec<usize>> = HashMap::new();
+    for (at, line) in NICKNAME_LINES.lines().enumerate() {
         for name in line.split_whitespace() {
-            lines_of.entry(name).or_default().push(line);
+            lines_of.entry(name).or_default().push(at);
         }
     }
     lines_of
 });
+const NICKNAME_LINES: &str = include_str!("tables/nicknames.txt");
 const ROMAN: [&str; 19] = [
     "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii", "xviii",
     "xix", "xx",
 ];
+/// Longest Double Metaphone code; the usual four would equate all long words that begin alike.
+const LONGEST_SOUND: usize = 12;
 /// Words of the longest legal form in the table.
 const LONGEST_FORM: usize = 5;
 
@@ -86,15 +93,14 @@ fn words(text: &'static str) -> HashSet<&'static str> {
     text.split_whitespace().collect()
 }
 
-/// The other known forms of a given name.
-pub fn nicknames(name: &str) -> impl Iterator<Item = &'static str> + use<> {
-    let lines = NICKNAMES.get(name).map_or(&[][..], Vec::as_slice);
-    lines.iter().flat_map(|line| line.split_whitespace())
+/// All known forms of a given name.
+pub fn nicknames(token: &Token) -> impl Iterator<Item = &'static str> {
+    token.nicknames.iter().flat_map(|line| NICKNAME_LINES.lines().nth(*line).unwrap_or_default().split_whitespace())
 }
 
 /// Whether two given names are known forms of one name.
-pub fn are_nicknames(a: &str, b: &str) -> bool {
-    nicknames(a).any(|form| form == b)
+pub fn are_nicknames(a: &Token, b: &Token) -> bool {
+    a.nicknames.iter().any(|line| b.nicknames.contains(line))
 }
 
 /// Whether a name has a legal form or a word that people's names do not have.
@@ -139,22 +145,25 @@ impl Token {
             _ => Class::Word,
         };
         let native = if script == Script::Latin { String::new() } else { native.to_owned() };
-        Token { text, folded: Vec::new(), sound: String::new(), class, script, native }
+        Token { text, folded: Vec::new(), sound: String::new(), class, script, native, letters: 0, nicknames: &[] }
     }
 
-    /// A token of several that were written apart.
-    pub fn joined(parts: &[Token]) -> Token {
+    /// A token of several that were written apart; it has no sound, since that of its parts is not that of the whole.
+    pub fn joined(parts: &[&Token]) -> Token {
         let text: String = parts.iter().map(|part| part.text.as_str()).collect();
         let native: String = parts.iter().map(|part| part.native.as_str()).collect();
         let mut token = Token::new(text, &native, parts.first().map_or(Script::Latin, |part| part.script));
-        token.finish();
+        token.folded = folding::fold(&token.text);
+        token.letters = folding::letters(&token.folded);
         token
     }
 
     fn finish(&mut self) {
         self.folded = folding::fold(&self.text);
+        self.letters = folding::letters(&self.folded);
         if self.class == Class::Word {
-            self.sound = DoubleMetaphone::default().encode(&self.text);
+            self.sound = DoubleMetaphone::new(Some(LONGEST_SOUND)).encode(&self.text);
+            self.nicknames = NICKNAMES.get(self.text.as_str()).map_or(&[], Vec::as_slice);
         }
     }
 }
@@ -170,7 +179,8 @@ fn split(name: &str) -> Vec<Token> {
         }
         let boundary = !script.is_word_part(c)
             || script.is_syllabic()
-            || word.chars().last().is_some_and(|last| Script::of(last).is_syllabic());
+            || word.chars().last().is_some_and(|last| Script::of(last).is_syllabic())
+            || is_seam(&word, c);
         if boundary {
             flush(&mut word, &mut tokens);
         }
@@ -180,6 +190,12 @@ fn split(name: &str) -> Vec<Token> {
     }
     flush(&mut word, &mut tokens);
     tokens
+}
+
+/// Where two words were written together, as in `SergeiLavrov`; not in `McDonald` or `DeSouza`, whose parts belong
+/// together.
+fn is_seam(word: &str, next: char) -> bool {
+    next.is_uppercase() && word.chars().next_back().is_some_and(char::is_lowercase) && word.chars().nth(2).is_some()
 }
 
 fn flush(word: &mut String, tokens: &mut Vec<Token>) {
@@ -269,7 +285,7 @@ fn join_servants(tokens: &mut Vec<Token>) {
 fn join_letters(tokens: &mut Vec<Token>) {
     let joined: Vec<Token> = tokens
         .chunk_by(|a, b| a.class == Class::Initial && b.class == Class::Initial)
-        .map(|run| if run.len() > 1 { Token::joined(run) } else { run[0].clone() })
+        .map(|run| if run.len() > 1 { Token::joined(&run.iter().collect::<Vec<_>>()) } else { run[0].clone() })
         .collect();
     *tokens = joined;
 }
