@@ -77,6 +77,13 @@ impl Default for Weights {
     }
 }
 
+impl Weights {
+    /// Distance in letters per letter of the longer word at which the similarity falls under [`LEAST`].
+    fn farthest(&self) -> f32 {
+        self.reach * (1.0 - LEAST / TRANSLITERATION).powf(1.0 / self.bend)
+    }
+}
+
 /// Less similar words do not answer to each other.
 const LEAST: f32 = 0.35;
 /// Similarity of an initial and the word that it begins.
@@ -107,7 +114,7 @@ pub fn similarity(a: &Token, b: &Token, weights: &Weights) -> (f32, How) {
             let begins = a.folded.first() == b.folded.first() || a.text.as_bytes()[0] == b.text.as_bytes()[0];
             return (if begins { INITIAL } else { 0.0 }, How::Initial);
         }
-        (Class::Word, Class::Word) => {}
+        (Class::Word | Class::Joined, Class::Word | Class::Joined) => {}
         _ => return (0.0, How::Same),
     }
     // Characters of one script are compared as they are, since their romanisations hide differences; a syllable's
@@ -123,8 +130,8 @@ pub fn similarity(a: &Token, b: &Token, weights: &Weights) -> (f32, How) {
     let longer = a.folded.len().max(b.folded.len()).min(folding::MAX_LETTERS) as f32;
     let sounds = a.sound.len() > 1 && a.sound == b.sound;
     let softened = if sounds { weights.same_sound } else { 1.0 };
-    let limit = weights.reach * longer / softened;
-    if certain_cost(a, b, vowelless) > limit {
+    let limit = weights.farthest() * longer / softened;
+    if certain_cost(a.letters, b.letters, vowelless) > limit {
         return (0.0, How::Same);
     }
     let distance = folding::distance(&a.folded, &b.folded, vowelless, limit) * softened;
@@ -138,10 +145,47 @@ pub fn similarity(a: &Token, b: &Token, weights: &Weights) -> (f32, How) {
 }
 
 /// What the distance of two words is at least, from the letters that only one of them has.
-fn certain_cost(a: &Token, b: &Token, vowelless: bool) -> f32 {
+fn certain_cost(a: u32, b: u32, vowelless: bool) -> f32 {
     let counted = if vowelless { folding::CONSONANTS } else { u32::MAX };
-    let foreign = (a.letters & !b.letters & counted).count_ones().max((b.letters & !a.letters & counted).count_ones());
-    foreign as f32 * folding::LEAST_COST
+    (a & !b & counted).count_ones().max((b & !a & counted).count_ones()) as f32 * folding::LEAST_COST
+}
+
+/// What of a word can rule out that another is similar.
+#[derive(Debug, Clone, Copy)]
+pub struct Outline {
+    letters: u32,
+    length: u8,
+    syllabic: bool,
+    lacks_vowels: bool,
+    /// It has a sound, or is a given name with other forms: both make words similar that differ in many letters.
+    lenient: bool,
+}
+
+impl Outline {
+    /// The outline of a word.
+    pub fn of(token: &Token) -> Outline {
+        Outline {
+            letters: token.letters,
+            length: token.folded.len().min(folding::MAX_LETTERS) as u8,
+            syllabic: token.script.is_syllabic(),
+            lacks_vowels: token.script.lacks_vowels(),
+            lenient: !token.nicknames.is_empty(),
+        }
+    }
+}
+
+/// False for words that [`similarity`] would put at 0, true for most others.
+pub fn may_be_similar(a: &Outline, b: &Outline, weights: &Weights) -> bool {
+    if a.syllabic || b.syllabic {
+        return a.letters == b.letters && a.length == b.length;
+    }
+    if a.lenient && b.lenient {
+        return true;
+    }
+    let vowelless = a.lacks_vowels != b.lacks_vowels;
+    let longer = f32::from(a.length.max(b.length));
+    let least_gaps = if vowelless { 0.0 } else { f32::from(a.length.abs_diff(b.length)) * folding::LEAST_COST };
+    certain_cost(a.letters, b.letters, vowelless).max(least_gaps) <= weights.farthest() * longer / weights.same_sound
 }
 
 fn same_native(a: &Token, b: &Token) -> bool {
@@ -150,7 +194,7 @@ fn same_native(a: &Token, b: &Token) -> bool {
 
 fn weight(token: &Token, rarity: &Rarity) -> f32 {
     match token.class {
-        Class::Word => rarity.weight(&token.folded),
+        Class::Word | Class::Joined => rarity.weight(&token.folded),
         Class::Initial => INITIAL_WEIGHT,
         Class::Number => NUMBER_WEIGHT,
         Class::Particle => PARTICLE_WEIGHT,

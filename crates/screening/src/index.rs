@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::compare::{self, Weights};
+use crate::compare::{self, Outline, Weights};
 use crate::entity::Kind;
 use crate::folding;
 use crate::names::{self, Class, Token, Tokens};
@@ -38,6 +38,8 @@ struct Word {
 pub struct Index {
     names: Vec<ListedName>,
     words: Vec<Word>,
+    /// By word: what rules out most words without a look at the word itself.
+    outlines: Vec<Outline>,
     by_text: HashMap<Box<str>, Vec<u32>>,
     by_key: HashMap<Box<[u8]>, Vec<u32>>,
 }
@@ -46,8 +48,12 @@ pub struct Index {
 const COMPARED: usize = 48;
 /// From this many found names on, words that as many names have only add to names already found.
 const COMMON: usize = 1500;
-/// Shortest key that is also stored with each of its letters left out.
-const SHORTEST_TO_SHORTEN: usize = 3;
+/// Fewest consonants of which one may be left out: fewer would be shared by too many words.
+const SHORTEST_TO_SHORTEN: usize = 4;
+/// Consonants beyond these do not count.
+const LONGEST_KEY: usize = 12;
+/// Lengths of words that are also found by their letters with one left out.
+const SHORT_WORDS: std::ops::RangeInclusive<usize> = 2..=6;
 
 impl Index {
     /// Takes up a name.
@@ -76,6 +82,7 @@ impl Index {
         for key in keys(token) {
             self.by_key.entry(key.into()).or_default().push(at as u32);
         }
+        self.outlines.push(Outline::of(token));
         self.words.push(Word { token: token.clone(), weight: 1.0, names: Vec::new() });
         at
     }
@@ -142,8 +149,10 @@ impl Index {
         }
         candidates.sort_unstable();
         candidates.dedup();
+        let own = Outline::of(term);
         let mut alike: Vec<(u32, f32)> = candidates
             .into_iter()
+            .filter(|at| compare::may_be_similar(&own, &self.outlines[*at as usize], weights))
             .filter_map(|at| {
                 let (similarity, _) = compare::similarity(term, &self.words[at as usize].token, weights);
                 (similarity > 0.0).then_some((at, similarity))
@@ -202,25 +211,38 @@ fn terms(tokens: &Tokens, kind: Kind) -> Vec<Token> {
     terms
 }
 
-/// The classes of a word's consonants, and the same with each one left out: two words whose consonants differ in one
-/// place share a key.
+/// Keys under which a word is stored and looked for. Words share one when
+/// - their consonants sound alike, or are four or more and differ in one place, or
+/// - they are short and differ in one letter.
 fn keys(token: &Token) -> Vec<Vec<u8>> {
-    let mut key: Vec<u8> = token.folded.iter().filter_map(|letter| folding::class(*letter)).collect();
-    if token.script.lacks_vowels() {
-        key.retain(|letter| *letter != b'f');
+    let classes = |left_out: Option<u8>| {
+        let consonants = token.folded.iter().filter(|letter| Some(**letter) != left_out);
+        let mut key: Vec<u8> = consonants.filter_map(|letter| folding::class(*letter)).collect();
+        key.dedup();
+        key.truncate(LONGEST_KEY);
+        key
+    };
+    // Arabic and Hebrew write u and v with the same letter.
+    let sounds = classes(token.script.lacks_vowels().then_some(b'v'));
+    let mut keys = vec![classes(Some(b'v'))];
+    if sounds.len() >= SHORTEST_TO_SHORTEN && token.class != Class::Joined {
+        keys.extend((0..sounds.len()).map(|at| without(&sounds, at)));
     }
-    key.dedup();
-    key.truncate(12);
-    let mut keys = vec![key.clone()];
-    if key.len() >= SHORTEST_TO_SHORTEN {
-        for at in 0..key.len() {
-            let mut shorter = key.clone();
-            shorter.remove(at);
-            shorter.dedup();
-            if !keys.contains(&shorter) {
-                keys.push(shorter);
-            }
-        }
+    keys.push(sounds);
+    if SHORT_WORDS.contains(&token.folded.len()) && !token.script.lacks_vowels() && token.class != Class::Joined {
+        keys.extend((0..token.folded.len()).map(|at| spelled(&without(&token.folded, at))));
+        keys.push(spelled(&token.folded));
     }
+    keys.sort_unstable();
+    keys.dedup();
     keys
+}
+
+fn without(letters: &[u8], at: usize) -> Vec<u8> {
+    [&letters[..at], &letters[at + 1..]].concat()
+}
+
+/// Keeps keys of letters apart from those of sounds.
+fn spelled(letters: &[u8]) -> Vec<u8> {
+    [b"=", letters].concat()
 }

@@ -16,6 +16,8 @@ use crate::script::Script;
 pub enum Class {
     /// A word that tells names apart.
     Word,
+    /// Several words written together.
+    Joined,
     /// A single letter that stands for a word.
     Initial,
     /// A number or a Roman numeral.
@@ -152,10 +154,10 @@ impl Token {
     pub fn joined(parts: &[&Token]) -> Token {
         let text: String = parts.iter().map(|part| part.text.as_str()).collect();
         let native: String = parts.iter().map(|part| part.native.as_str()).collect();
-        let mut token = Token::new(text, &native, parts.first().map_or(Script::Latin, |part| part.script));
-        token.folded = folding::fold(&token.text);
-        token.letters = folding::letters(&token.folded);
-        token
+        let script = parts.first().map_or(Script::Latin, |part| part.script);
+        let folded = folding::fold(&text);
+        let letters = folding::letters(&folded);
+        Token { class: Class::Joined, folded, letters, ..Token::new(text, &native, script) }
     }
 
     fn finish(&mut self) {
@@ -285,9 +287,13 @@ fn join_servants(tokens: &mut Vec<Token>) {
 fn join_letters(tokens: &mut Vec<Token>) {
     let joined: Vec<Token> = tokens
         .chunk_by(|a, b| a.class == Class::Initial && b.class == Class::Initial)
-        .map(|run| if run.len() > 1 { Token::joined(&run.iter().collect::<Vec<_>>()) } else { run[0].clone() })
+        .map(|run| if run.len() > 1 { one_word(run) } else { run[0].clone() })
         .collect();
     *tokens = joined;
+}
+
+fn one_word(run: &[Token]) -> Token {
+    Token { class: Class::Word, ..Token::joined(&run.iter().collect::<Vec<_>>()) }
 }
 
 /// Puts the canonical spelling for the longest legal form at each place, but leaves a name that is nothing else.
