@@ -5,6 +5,7 @@ mod identification;
 mod landmarks;
 mod metrics;
 mod pad;
+mod sanctions;
 mod verification;
 mod workers;
 
@@ -33,6 +34,8 @@ pub enum Task {
     Identification,
     /// Presentation attacks told from live faces: `labels.csv` (path,label,attack,source,box) and its pictures.
     Pad,
+    /// Names against sanctions lists: `name_pairs.csv`, `un_queries_positive.csv`, `negatives.csv` and the lists.
+    Sanctions,
 }
 
 /// Arguments of `vultus evaluate`.
@@ -41,9 +44,12 @@ pub struct Args {
     /// What to measure.
     pub task: Task,
     /// Folder with the labelled pictures, or one that has a folder of the data set's usual name (lfw, landmarks68,
-    /// detection, wild, pad).
+    /// detection, wild, pad, sanctions).
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Folder with the sanctions lists as their publishers hand them out [default: the folder of the data].
+    #[arg(long, value_name = "DIR")]
+    pub lists: Option<PathBuf>,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -62,16 +68,27 @@ pub struct Args {
 /// # Errors
 /// When the data or the models are absent or unreadable; the message names the file.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let params = args.vision.params(args.images.limits());
-    let workers = Workers { models: Models::open(&args.models.path())?, params, threads: args.engine.threads() };
-    let report = match args.task {
-        Task::Verification => verification::run(&workers, &folder(&args.data, "lfw", "pairs.csv")?)?,
-        Task::Landmarks => landmarks::run(&workers, &folder(&args.data, "landmarks68", "landmarks68.json")?)?,
-        Task::Detection => detection::run(&workers, &folder(&args.data, "detection", "boxes.json")?)?,
-        Task::Identification => identification::run(&workers, &folder(&args.data, "wild", "identities.csv")?)?,
-        Task::Pad => pad::run(&workers, &folder(&args.data, "pad", "labels.csv")?)?,
+    let report = if args.task == Task::Sanctions {
+        // No model is needed for it.
+        let folder = folder(&args.data, "sanctions", "name_pairs.csv")?;
+        sanctions::run(&folder, args.lists.as_deref().unwrap_or(&folder))?
+    } else {
+        with_engine(args)?
     };
     if args.json { print(&serde_json::to_string_pretty(&report)?) } else { print(&table(&report, 0)) }
+}
+
+fn with_engine(args: &Args) -> anyhow::Result<Value> {
+    let params = args.vision.params(args.images.limits());
+    let workers = Workers { models: Models::open(&args.models.path())?, params, threads: args.engine.threads() };
+    match args.task {
+        Task::Verification => verification::run(&workers, &folder(&args.data, "lfw", "pairs.csv")?),
+        Task::Landmarks => landmarks::run(&workers, &folder(&args.data, "landmarks68", "landmarks68.json")?),
+        Task::Detection => detection::run(&workers, &folder(&args.data, "detection", "boxes.json")?),
+        Task::Identification => identification::run(&workers, &folder(&args.data, "wild", "identities.csv")?)?,
+        Task::Pad => pad::run(&workers, &folder(&args.data, "pad", "labels.csv")?),
+        Task::Sanctions => sanctions::run(&args.data, &args.data),
+    }
 }
 
 /// The folder that holds `labels`: `data` itself or the folder `name` in it.

@@ -1,0 +1,398 @@
+//! One name against another: which words answer to which, and how much of both names that explains.
+
+use serde::Serialize;
+
+use crate::folding;
+use crate::names::{self, Class, Token, Tokens};
+use crate::rarity::Rarity;
+
+/// Why two words are taken for the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// The same letters after normalisation.
+    Same,
+    /// Two spellings that transliterations use for one word.
+    Transliteration,
+    /// Different letters, near enough.
+    Spelling,
+    /// An initial.
+    Initial,
+    /// Forms of one given name.
+    Nickname,
+    /// Written together in one name and apart in the other.
+    Joined,
+    /// The initials of several words, written as one.
+    Acronym,
+}
+
+/// Words of the query and of the listed name that answer to each other.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pair {
+    /// Of the query, romanised.
+    pub query: String,
+    /// Of the listed name, romanised.
+    pub listed: String,
+    /// In (0, 1].
+    pub similarity: f32,
+    /// What the words count: 1 for a rare word, less for common ones, particles and legal forms.
+    pub weight: f32,
+    /// Why.
+    pub how: How,
+}
+
+/// Two names compared.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// How well the names agree, in [0, 1]; 1 for the same name.
+    pub score: f32,
+    /// What agrees.
+    pub pairs: Vec<Pair>,
+    /// Words of the query without an answer.
+    pub query_only: Vec<String>,
+    /// Words of the listed name without an answer.
+    pub listed_only: Vec<String>,
+}
+
+/// The weights of the comparison. Chosen on one half of labelled pairs and checked on the other: docs/screening.md.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    /// Distance, in letters per letter of the longer word, at which two words have nothing in common.
+    pub reach: f32,
+    /// Exponent of the fall of similarity on the way there: over 1, small differences count little.
+    pub bend: f32,
+    /// Part of the distance that is left when both words sound the same.
+    pub same_sound: f32,
+    /// What a word costs that is another word in the other name, in weights of that word.
+    pub conflict: f32,
+    /// What a word costs that the other name of a person lacks.
+    pub missing: f32,
+    /// The same for an organisation, whose words are rarely left out.
+    pub missing_organisation: f32,
+}
+
+impl Default for Weights {
+    fn default() -> Weights {
+        Weights { reach: 0.45, bend: 1.5, same_sound: 0.65, conflict: 3.0, missing: 0.3, missing_organisation: 0.8 }
+    }
+}
+
+impl Weights {
+    /// Distance in letters per letter of the longer word at which the similarity falls under [`LEAST`].
+    fn farthest(&self) -> f32 {
+        self.reach * (1.0 - LEAST / TRANSLITERATION).powf(1.0 / self.bend)
+    }
+}
+
+/// Less similar words do not answer to each other.
+const LEAST: f32 = 0.35;
+/// Similarity of an initial and the word that it begins.
+const INITIAL: f32 = 0.8;
+/// Similarity of two forms of a given name.
+const NICKNAME: f32 = 0.9;
+/// Similarity of spellings that fold to the same.
+const TRANSLITERATION: f32 = 0.97;
+/// Similarity of an abbreviation and the words that it abbreviates.
+const ACRONYM: f32 = 0.8;
+/// Highest similarity of a word and its spelling without vowels: many names share their consonants.
+const WITHOUT_VOWELS: f32 = 0.85;
+/// Least similarity at which words that were joined answer to those that were not.
+const JOINED_LEAST: f32 = 0.85;
+/// Weight of classes other than words.
+const PARTICLE_WEIGHT: f32 = 0.1;
+const LEGAL_FORM_WEIGHT: f32 = 0.1;
+const INITIAL_WEIGHT: f32 = 0.4;
+const NUMBER_WEIGHT: f32 = 0.4;
+
+/// How alike two words are, in [0, 1], and why.
+pub fn similarity(a: &Token, b: &Token, weights: &Weights) -> (f32, How) {
+    if a.text == b.text {
+        return if same_native(a, b) { (1.0, How::Same) } else { (0.0, How::Same) };
+    }
+    match (a.class, b.class) {
+        (Class::Initial, Class::Word) | (Class::Word, Class::Initial) => {
+            let begins = a.folded.first() == b.folded.first() || a.text.as_bytes()[0] == b.text.as_bytes()[0];
+            return (if begins { INITIAL } else { 0.0 }, How::Initial);
+        }
+        (Class::Word | Class::Joined, Class::Word | Class::Joined) => {}
+        _ => return (0.0, How::Same),
+    }
+    // Characters of one script are compared as they are, since their romanisations hide differences; a syllable's
+    // romanisation has too few letters to allow for another one.
+    let syllables = (a.script.is_syllabic(), b.script.is_syllabic());
+    if syllables.0 && syllables.1 || (syllables.0 || syllables.1) && a.folded != b.folded {
+        return (0.0, How::Same);
+    }
+    if names::are_nicknames(a, b) {
+        return (NICKNAME, How::Nickname);
+    }
+    let vowelless = a.script.lacks_vowels() != b.script.lacks_vowels();
+    let longer = a.folded.len().max(b.folded.len()).min(folding::MAX_LETTERS) as f32;
+    let sounds = a.sound.len() > 1 && a.sound == b.sound;
+    let softened = if sounds { weights.same_sound } else { 1.0 };
+    let limit = weights.farthest() * longer / softened;
+    if certain_cost(a.letters, b.letters, vowelless) > limit {
+        return (0.0, How::Same);
+    }
+    let distance = folding::distance(&a.folded, &b.folded, vowelless, limit) * softened;
+    if distance <= 0.0 {
+        return (TRANSLITERATION, How::Transliteration);
+    }
+    let away = distance / longer / weights.reach;
+    let highest = if vowelless { WITHOUT_VOWELS } else { TRANSLITERATION };
+    let similarity = highest * (1.0 - away.min(1.0).powf(weights.bend));
+    (if similarity < LEAST { 0.0 } else { similarity }, How::Spelling)
+}
+
+/// What the distance of two words is at least, from the letters that only one of them has.
+fn certain_cost(a: u32, b: u32, vowelless: bool) -> f32 {
+    let counted = if vowelless { folding::CONSONANTS } else { u32::MAX };
+    (a & !b & counted).count_ones().max((b & !a & counted).count_ones()) as f32 * folding::LEAST_COST
+}
+
+/// What of a word can rule out that another is similar.
+#[derive(Debug, Clone, Copy)]
+pub struct Outline {
+    letters: u32,
+    length: u8,
+    syllabic: bool,
+    lacks_vowels: bool,
+    /// It has a sound, or is a given name with other forms: both make words similar that differ in many letters.
+    lenient: bool,
+}
+
+impl Outline {
+    /// The outline of a word.
+    pub fn of(token: &Token) -> Outline {
+        Outline {
+            letters: token.letters,
+            length: token.folded.len().min(folding::MAX_LETTERS) as u8,
+            syllabic: token.script.is_syllabic(),
+            lacks_vowels: token.script.lacks_vowels(),
+            lenient: !token.nicknames.is_empty(),
+        }
+    }
+}
+
+/// False for words that [`similarity`] would put at 0, true for most others.
+pub fn may_be_similar(a: &Outline, b: &Outline, weights: &Weights) -> bool {
+    if a.syllabic || b.syllabic {
+        return a.letters == b.letters && a.length == b.length;
+    }
+    if a.lenient && b.lenient {
+        return true;
+    }
+    let vowelless = a.lacks_vowels != b.lacks_vowels;
+    let longer = f32::from(a.length.max(b.length));
+    let least_gaps = if vowelless { 0.0 } else { f32::from(a.length.abs_diff(b.length)) * folding::LEAST_COST };
+    certain_cost(a.letters, b.letters, vowelless).max(least_gaps) <= weights.farthest() * longer / weights.same_sound
+}
+
+fn same_native(a: &Token, b: &Token) -> bool {
+    a.script != b.script || !a.script.is_syllabic() || a.native == b.native
+}
+
+fn weight(token: &Token, rarity: &Rarity) -> f32 {
+    match token.class {
+        Class::Word | Class::Joined => rarity.weight(&token.folded),
+        Class::Initial => INITIAL_WEIGHT,
+        Class::Number => NUMBER_WEIGHT,
+        Class::Particle => PARTICLE_WEIGHT,
+        Class::LegalForm => LEGAL_FORM_WEIGHT,
+    }
+}
+
+/// The assignment of words while it grows.
+struct Alignment<'n> {
+    query: &'n [Token],
+    listed: &'n [Token],
+    query_free: Vec<bool>,
+    listed_free: Vec<bool>,
+    /// Positions in the query, positions in the listed name, similarity, why.
+    links: Vec<(Vec<usize>, Vec<usize>, f32, How)>,
+    rarity: &'n Rarity,
+}
+
+/// Compares two names of the same kind.
+pub fn compare(query: &Tokens, listed: &Tokens, is_person: bool, rarity: &Rarity, weights: &Weights) -> Comparison {
+    let mut alignment = Alignment {
+        query: &query.tokens,
+        listed: &listed.tokens,
+        query_free: vec![true; query.tokens.len()],
+        listed_free: vec![true; listed.tokens.len()],
+        links: Vec::new(),
+        rarity,
+    };
+    alignment.link_words(weights);
+    alignment.link_joined(weights);
+    alignment.link_acronyms();
+    if is_person {
+        alignment.unlink_reversed();
+    }
+    let score = alignment.score(is_person, weights);
+    alignment.explained(score)
+}
+
+impl<'n> Alignment<'n> {
+    /// Links the most similar words first; of equals, those at the most similar places.
+    fn link_words(&mut self, weights: &Weights) {
+        let mut candidates = Vec::new();
+        for (i, a) in self.query.iter().enumerate() {
+            for (j, b) in self.listed.iter().enumerate() {
+                let (similarity, how) = similarity(a, b, weights);
+                if similarity > 0.0 {
+                    candidates.push((similarity, i, j, how));
+                }
+            }
+        }
+        candidates.sort_by(|x, y| y.0.total_cmp(&x.0).then_with(|| x.1.abs_diff(x.2).cmp(&y.1.abs_diff(y.2))));
+        for (similarity, i, j, how) in candidates {
+            if self.query_free[i] && self.listed_free[j] {
+                self.link(vec![i], vec![j], similarity, how);
+            }
+        }
+    }
+
+    fn link(&mut self, query: Vec<usize>, listed: Vec<usize>, similarity: f32, how: How) {
+        query.iter().for_each(|&i| self.query_free[i] = false);
+        listed.iter().for_each(|&j| self.listed_free[j] = false);
+        self.links.push((query, listed, similarity, how));
+    }
+
+    /// Links what is left after writing neighbouring words together: two or three to one, and all to all.
+    fn link_joined(&mut self, weights: &Weights) {
+        let (query, listed) = (left(self.query, &self.query_free), left(self.listed, &self.listed_free));
+        if query.is_empty() || listed.is_empty() || query.len() + listed.len() < 3 {
+            return;
+        }
+        let whole = |tokens: &[Token], at: &[usize]| Token::joined(&at.iter().map(|&i| &tokens[i]).collect::<Vec<_>>());
+        let letters = |tokens: &[Token], at: &[usize]| at.iter().map(|&i| tokens[i].folded.len()).sum::<usize>();
+        let mut best: Option<(f32, Vec<usize>, Vec<usize>)> = None;
+        let mut consider = |i: &[usize], j: &[usize]| {
+            let (a, b) = (letters(self.query, i), letters(self.listed, j));
+            if a.abs_diff(b) * 4 > a.max(b) {
+                return;
+            }
+            let (a, b) = (whole(self.query, i), whole(self.listed, j));
+            let (similarity, _) = similarity(&a, &b, weights);
+            if similarity >= JOINED_LEAST && best.as_ref().is_none_or(|(other, ..)| similarity > *other) {
+                best = Some((similarity, i.to_vec(), j.to_vec()));
+            }
+        };
+        consider(&query, &listed);
+        for length in 2..=3 {
+            for run in query.windows(length) {
+                listed.iter().for_each(|&j| consider(run, &[j]));
+            }
+            for run in listed.windows(length) {
+                query.iter().for_each(|&i| consider(&[i], run));
+            }
+        }
+        if let Some((similarity, i, j)) = best {
+            self.link(i, j, similarity, How::Joined);
+        }
+    }
+
+    /// Links a short word to the run of words that it is the initials of.
+    fn link_acronyms(&mut self) {
+        let (query, listed) = (left(self.query, &self.query_free), left(self.listed, &self.listed_free));
+        let in_query = acronym(self.query, &query, self.listed, &listed);
+        if let Some((word, run)) = in_query {
+            self.link(vec![word], run, ACRONYM, How::Acronym);
+        } else if let Some((word, run)) = acronym(self.listed, &listed, self.query, &query) {
+            self.link(run, vec![word], ACRONYM, How::Acronym);
+        }
+    }
+
+    /// `A son of B` is not `B son of A`: takes the links of the two words back.
+    fn unlink_reversed(&mut self) {
+        let (query, listed) = (child_and_father(self.query), child_and_father(self.listed));
+        let linked = |i: usize, j: usize| {
+            self.links.iter().position(|(query, listed, ..)| query.as_slice() == [i] && listed.as_slice() == [j])
+        };
+        let crossed = query.iter().find_map(|&(child, father)| {
+            listed.iter().find_map(|&(other_child, other_father)| {
+                Some((linked(child, other_father)?, linked(father, other_child)?))
+            })
+        });
+        if let Some((a, b)) = crossed {
+            for at in [a.max(b), a.min(b)] {
+                let (query, listed, ..) = self.links.remove(at);
+                query.iter().for_each(|&i| self.query_free[i] = true);
+                listed.iter().for_each(|&j| self.listed_free[j] = true);
+            }
+        }
+    }
+
+    /// Mean weight of the two sides of a link.
+    fn mass(&self, query: &[usize], listed: &[usize]) -> f32 {
+        let sum = |tokens: &[Token], at: &[usize]| at.iter().map(|&i| weight(&tokens[i], self.rarity)).sum::<f32>();
+        f32::midpoint(sum(self.query, query), sum(self.listed, listed))
+    }
+
+    fn score(&self, is_person: bool, weights: &Weights) -> f32 {
+        let (mut agreed, mut linked) = (0.0, 0.0);
+        for (query, listed, similarity, _) in &self.links {
+            let mass = self.mass(query, listed);
+            linked += mass;
+            agreed += mass * similarity;
+        }
+        let unlinked = |tokens: &[Token], free: &[bool]| {
+            let counted = tokens.iter().zip(free).filter(|(token, free)| **free && token.class != Class::Particle);
+            counted.map(|(token, _)| weight(token, self.rarity)).sum::<f32>()
+        };
+        let (query, listed) = (unlinked(self.query, &self.query_free), unlinked(self.listed, &self.listed_free));
+        let (conflict, missing) = (query.min(listed), (query - listed).abs());
+        let missing_costs = if is_person { weights.missing } else { weights.missing_organisation };
+        let all = linked + weights.conflict * conflict + missing_costs * missing;
+        if all > 0.0 { (agreed / all).clamp(0.0, 1.0) } else { 0.0 }
+    }
+
+    fn explained(self, score: f32) -> Comparison {
+        let words = |tokens: &[Token], at: &[usize]| {
+            at.iter().map(|&i| tokens[i].text.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        let only = |tokens: &[Token], free: &[bool]| {
+            tokens.iter().zip(free).filter(|(_, free)| **free).map(|(token, _)| token.text.clone()).collect()
+        };
+        let pairs = self.links.iter().map(|(query, listed, similarity, how)| Pair {
+            query: words(self.query, query),
+            listed: words(self.listed, listed),
+            similarity: *similarity,
+            weight: self.mass(query, listed),
+            how: *how,
+        });
+        Comparison {
+            score,
+            pairs: pairs.collect(),
+            query_only: only(self.query, &self.query_free),
+            listed_only: only(self.listed, &self.listed_free),
+        }
+    }
+}
+
+/// The places of the words around each `bin`.
+fn child_and_father(tokens: &[Token]) -> Vec<(usize, usize)> {
+    let son = |token: &Token| ["bin", "ibn", "ben", "bint"].contains(&token.text.as_str());
+    let around = tokens.windows(3).enumerate().filter(|(_, three)| son(&three[1]) && three[1].class == Class::Particle);
+    around.map(|(at, _)| (at, at + 2)).collect()
+}
+
+/// Places of the words without an answer.
+fn left(tokens: &[Token], free: &[bool]) -> Vec<usize> {
+    (0..tokens.len()).filter(|&i| free[i] && tokens[i].class != Class::Number).collect()
+}
+
+fn acronym(short: &[Token], at: &[usize], long: &[Token], free: &[usize]) -> Option<(usize, Vec<usize>)> {
+    let free: Vec<usize> = free.iter().copied().filter(|&j| long[j].class == Class::Word).collect();
+    for &word in at.iter().filter(|&&i| (2..=6).contains(&short[i].text.len()) && short[i].class == Class::Word) {
+        let letters = short[word].text.as_bytes();
+        let run = free.windows(letters.len()).find(|run| {
+            run.iter().zip(letters).all(|(&j, letter)| long[j].text.as_bytes().first() == Some(letter))
+        });
+        if let Some(run) = run {
+            return Some((word, run.to_vec()));
+        }
+    }
+    None
+}
