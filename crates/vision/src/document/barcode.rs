@@ -6,10 +6,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rxing::common::{GlobalHistogramBinarizer, HybridBinarizer};
-use rxing::pdf417::PDF417Reader;
-use rxing::qrcode::QRCodeReader;
-use rxing::{Binarizer, BinaryBitmap, DecodeHints, Luma8Source, Reader};
+use rxing::helpers::detect_in_luma_with_hints;
+use rxing::{BarcodeFormat, DecodeHints};
 
 use super::grey::Grey;
 use crate::image::Image;
@@ -21,15 +19,6 @@ pub enum Symbology {
     Pdf417,
     /// ISO/IEC 18004.
     QrCode,
-}
-
-/// How a symbol is binarised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Threshold {
-    /// A threshold for each neighbourhood: uneven light.
-    Local,
-    /// One threshold for each row or picture: blur and noise.
-    Global,
 }
 
 /// Pixels looked at before a picture is given up, over all forms of it: about a second.
@@ -57,8 +46,10 @@ pub fn read(image: &Image, symbology: Symbology) -> Option<String> {
             }
             left = left.checked_sub(pixels)?;
             let form = if turn == 0.0 && scale == 1.0 { grey.clone() } else { grey.turned(turn, scale) };
-            let read = |threshold| decode(&form, symbology, threshold);
-            if let Some(text) = read(Threshold::Local).or_else(|| read(Threshold::Global)) {
+            // The decoder's own threshold follows the neighbourhood, which suits uneven light; blur and noise are
+            // better off with one threshold for all.
+            let local = decode(form.pixels.clone(), &form, symbology);
+            if let Some(text) = local.or_else(|| decode(form.black_and_white(), &form, symbology)) {
                 return Some(text);
             }
         }
@@ -68,23 +59,14 @@ pub fn read(image: &Image, symbology: Symbology) -> Option<String> {
 
 /// One try. The decoder is a port with many index computations, and what it gets is hostile: a panic in it means that
 /// there is nothing to read.
-fn decode(form: &Grey, symbology: Symbology, threshold: Threshold) -> Option<String> {
-    let attempt = || {
-        let source = Luma8Source::new(form.pixels.clone(), form.width as u32, form.height as u32).ok()?;
-        match threshold {
-            Threshold::Local => text_in(HybridBinarizer::new(source), symbology),
-            Threshold::Global => text_in(GlobalHistogramBinarizer::new(source), symbology),
-        }
+fn decode(pixels: Vec<u8>, form: &Grey, symbology: Symbology) -> Option<String> {
+    let format = match symbology {
+        Symbology::Pdf417 => BarcodeFormat::PDF_417,
+        Symbology::QrCode => BarcodeFormat::QR_CODE,
     };
-    catch_unwind(AssertUnwindSafe(attempt)).ok().flatten()
-}
-
-fn text_in<B: Binarizer>(binarizer: B, symbology: Symbology) -> Option<String> {
-    let mut bitmap = BinaryBitmap::new(binarizer);
-    let hints = DecodeHints { TryHarder: Some(true), ..DecodeHints::default() };
-    let result = match symbology {
-        Symbology::Pdf417 => PDF417Reader::new().decode_with_hints(&mut bitmap, &hints),
-        Symbology::QrCode => QRCodeReader::new().decode_with_hints(&mut bitmap, &hints),
-    };
-    result.ok().map(|result| result.getText().to_owned())
+    let mut hints = DecodeHints { TryHarder: Some(true), ..DecodeHints::default() };
+    let attempt =
+        || detect_in_luma_with_hints(pixels, form.width as u32, form.height as u32, Some(format), &mut hints).ok();
+    let result = catch_unwind(AssertUnwindSafe(attempt)).ok().flatten()?;
+    Some(result.getText().to_owned())
 }

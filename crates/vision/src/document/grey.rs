@@ -87,6 +87,24 @@ impl Grey {
         Grey { width, height, pixels }
     }
 
+    /// 0 and 255, parted by the threshold that leaves the least variance inside both (Otsu 1979).
+    pub fn black_and_white(&self) -> Vec<u8> {
+        let mut histogram = [0.0f64; 256];
+        self.pixels.iter().for_each(|&pixel| histogram[usize::from(pixel)] += 1.0);
+        let total: f64 = histogram.iter().sum();
+        let mean: f64 = histogram.iter().enumerate().map(|(value, count)| value as f64 * count).sum::<f64>() / total;
+        let (mut below, mut sum, mut best) = (0.0, 0.0, (0.0, 0));
+        for (value, count) in histogram.iter().enumerate() {
+            below += count;
+            sum += value as f64 * count;
+            let between = (mean * below - sum).powi(2) / (below * (total - below)).max(1.0);
+            if between > best.0 {
+                best = (between, value);
+            }
+        }
+        self.pixels.iter().map(|&pixel| if usize::from(pixel) > best.1 { 255 } else { 0 }).collect()
+    }
+
     /// The direction of most edges, in degrees from -45 to 45: how far the content is turned against upright. Bars,
     /// modules and printed borders all agree in it, so that one number undoes the tilt of a symbol.
     pub fn tilt(&self) -> f32 {

@@ -61,6 +61,17 @@ impl Format {
         }
     }
 
+    /// Whether a zone of this format can begin with `c`.
+    pub(crate) fn begins_with(self, c: char) -> bool {
+        match self {
+            Format::Td1 | Format::Td2 => matches!(c, 'A' | 'C' | 'I'),
+            Format::Td3 => c == 'P',
+            Format::MrvA | Format::MrvB => c == 'V',
+            Format::FrenchId => c == 'I',
+            Format::DrivingLicence | Format::FrenchDrivingLicence => c == 'D',
+        }
+    }
+
     /// The format of lines of equal length; `None` when no format has that many lines of that length.
     pub fn of(lines: &[impl AsRef<str>]) -> Option<Self> {
         let first = lines.first()?.as_ref();
