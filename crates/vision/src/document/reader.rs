@@ -1,0 +1,176 @@
+//! The facade: reads the printed text of a document. Made for one thread, and loaded only where documents are read: the
+//! networks of [`Engine`](crate::Engine) are others.
+
+use super::date::Date;
+use super::locate;
+use super::mrz::{self, Format, Mrz};
+use super::ocr::Recogniser;
+use super::spell::{Alphabet, Spelling, Steps, spell};
+use super::text::{TextBox, TextDetector};
+use crate::error::Error;
+use crate::image::Image;
+use crate::models::{InputSpec, Models, Role, metadata};
+use crate::network::{Network, OnnxNetwork};
+use crate::resample::Resampler;
+
+/// A machine readable zone as found in a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Zone {
+    /// What it says.
+    pub mrz: Mrz,
+    /// Where its lines are, from the first to the last, turned so that they read from left to right.
+    pub lines: Vec<TextBox>,
+    /// Mean log probability of a step of the reading, at most 0; nearer to 0 is surer.
+    pub score: f32,
+}
+
+/// A line of the printed text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextLine {
+    /// Where it is.
+    pub position: TextBox,
+    /// What it says.
+    pub text: String,
+    /// Mean probability of its characters.
+    pub confidence: f32,
+}
+
+/// Text detection and recognition with their networks.
+pub struct Reader {
+    resampler: Resampler,
+    detector: TextDetector,
+    recogniser: Recogniser,
+    alphabet: Alphabet,
+}
+
+/// Longer side of the detector's input. At 640 pixels the zone of a document that fills the picture has letters of ten
+/// pixels, and is found on every picture of the evaluation set.
+const DETECTION_SIDE: u32 = 640;
+
+/// Widths, in pixels of the recogniser's input, at which a line of a zone is read, the second where digits fail at the
+/// first: two or three steps a character. Broader lines cost more and were read worse.
+const LINE_WIDTHS: [u32; 2] = [720, 960];
+
+/// A reading below this score is no zone, or one upside down.
+const MIN_SCORE: f32 = -0.9;
+
+impl Reader {
+    /// Loads the text networks.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`], [`Error::Models`] or [`Error::Model`]: each says what to do.
+    pub fn load(models: &Models) -> Result<Self, Error> {
+        let (detection, input) = stage(models, Role::TextDetection)?;
+        let detector = TextDetector::new(detection, input);
+        let (recognition, input) = stage(models, Role::TextRecognition)?;
+        let characters = metadata(&models.stock_graph(Role::TextRecognition)?, "character")?
+            .ok_or_else(|| Error::Model("the text recogniser has no list of characters".into()))?;
+        let recogniser = Recogniser::new(recognition, input, &characters);
+        let alphabet = Alphabet::new(|wanted| recogniser.classes_of(wanted));
+        Ok(Self { resampler: Resampler::default(), detector, recogniser, alphabet })
+    }
+
+    /// Finds and reads the machine readable zone; `today` decides the centuries. `None` when there is none. A zone with
+    /// failed check digits is a result: see [`Mrz::checks`].
+    ///
+    /// # Errors
+    /// [`Error::Inference`] or [`Error::Model`].
+    pub fn mrz(&mut self, image: &Image, today: Date) -> Result<Option<Zone>, Error> {
+        let boxes = self.detector.detect(&mut self.resampler, image, DETECTION_SIDE)?;
+        self.mrz_among(image, &boxes, today)
+    }
+
+    fn mrz_among(&mut self, image: &Image, boxes: &[TextBox], today: Date) -> Result<Option<Zone>, Error> {
+        let mut best: Option<Zone> = None;
+        let groups = locate::groups(boxes);
+        let alone = locate::single_lines(boxes).into_iter().map(|line| vec![line]);
+        for group in groups.into_iter().chain(alone) {
+            let upside_down: Vec<TextBox> = group.iter().rev().map(TextBox::reversed).collect();
+            for lines in [group, upside_down] {
+                let Some(zone) = self.zone(image, &lines, today)? else { continue };
+                if zone.mrz.all_hold() {
+                    return Ok(Some(zone));
+                }
+                if best.as_ref().is_none_or(|best| failures(&zone) < failures(best)) {
+                    best = Some(zone);
+                }
+            }
+            if best.is_some() {
+                break;
+            }
+        }
+        Ok(best)
+    }
+
+    /// Reads lines as a zone, at a second width if digits fail at the first; the better reading counts.
+    fn zone(&mut self, image: &Image, lines: &[TextBox], today: Date) -> Result<Option<Zone>, Error> {
+        let mut best: Option<Zone> = None;
+        for width in LINE_WIDTHS {
+            let steps = lines
+                .iter()
+                .map(|line| {
+                    let posteriors = self.recogniser.posteriors(image, line, Some(width))?;
+                    Ok(self.alphabet.reduce(posteriors.steps()))
+                })
+                .collect::<Result<Vec<Steps>, Error>>()?;
+            let Some((texts, score)) = likeliest(&steps) else { return Ok(best) };
+            let Ok(mrz) = mrz::corrected(&texts, today) else { return Ok(best) };
+            let zone = Zone { mrz, lines: lines.to_vec(), score };
+            if best.as_ref().is_none_or(|best| failures(&zone) < failures(best)) {
+                best = Some(zone);
+            }
+            if best.as_ref().is_some_and(|best| best.mrz.all_hold()) {
+                break;
+            }
+        }
+        Ok(best)
+    }
+
+    /// Reads all lines of the picture, from top to bottom. Lines are taken to run as `zone` does where one is given,
+    /// else upright.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] or [`Error::Model`].
+    pub fn lines(&mut self, image: &Image) -> Result<Vec<TextLine>, Error> {
+        let mut boxes = self.detector.detect(&mut self.resampler, image, DETECTION_SIDE)?;
+        boxes.sort_by(|a, b| a.center.y.total_cmp(&b.center.y));
+        let mut lines = Vec::with_capacity(boxes.len());
+        for position in boxes {
+            let posteriors = self.recogniser.posteriors(image, &position, None)?;
+            let (text, confidence) = self.recogniser.text(&posteriors);
+            if !text.is_empty() {
+                lines.push(TextLine { position, text, confidence });
+            }
+        }
+        Ok(lines)
+    }
+}
+
+fn failures(zone: &Zone) -> usize {
+    zone.mrz.failed().count()
+}
+
+/// The format, among those with as many lines, whose spelling of all lines is likeliest.
+fn likeliest(steps: &[Steps]) -> Option<(Vec<String>, f32)> {
+    let formats: &[Format] = match steps.len() {
+        1 => &[Format::DrivingLicence],
+        2 => &[Format::Td3, Format::Td2, Format::MrvA, Format::MrvB, Format::FrenchId],
+        _ => &[Format::Td1],
+    };
+    let spelled = formats.iter().filter_map(|&format| {
+        let lines = steps.iter().enumerate().map(|(line, steps)| spell(steps, format, line));
+        lines.collect::<Option<Vec<Spelling>>>()
+    });
+    let scored = spelled.map(|lines| {
+        let score = lines.iter().map(|line| line.score).sum::<f32>() / lines.len() as f32;
+        (lines.into_iter().map(|line| line.text).collect(), score)
+    });
+    scored.max_by(|a: &(Vec<String>, f32), b| a.1.total_cmp(&b.1)).filter(|(_, score)| *score >= MIN_SCORE)
+}
+
+fn stage(models: &Models, role: Role) -> Result<(Box<dyn Network>, InputSpec), Error> {
+    let entry = models.entry(role)?;
+    let input = entry.input.clone().ok_or_else(|| Error::Model(format!("{} has no input description", entry.file)))?;
+    let network = OnnxNetwork::load(models, &models.stock_graph(role)?)?;
+    Ok((Box::new(network), input))
+}
