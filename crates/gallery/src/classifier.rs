@@ -2,8 +2,10 @@
 //!
 //! A fit looks at the collection itself. Embeddings are taken out one by one and searched for: against the rest of their
 //! subject they show how genuine scores are distributed, and without their subject how high a stranger scores in this
-//! collection. From these, the odds of a score follow. Measured on the wild set (20 splits, 3 images enrolled for each
-//! of 30 people, all other images as probes): calibration error 2.3 %, on LFW 1.3 %.
+//! collection. From these, the odds of a score follow. Measured on the wild set (30 splits, 3 images enrolled for each
+//! of 30 people, all other images as probes): 96 % of the answers are right, calibration error 3.3 %; on LFW (439 people)
+//! 99 % and 2.1 %. With 1 or 2 images enrolled, or with 2 or 10 people, the error stays between 1.2 and 4.5 %. That is with
+//! about as many probes of strangers as of members; where strangers are rarer, more of the answers are right than said.
 
 use std::hash::Hash;
 
