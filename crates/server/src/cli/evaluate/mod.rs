@@ -1,8 +1,11 @@
 //! `vultus evaluate`: accuracy on labelled data, measured with the engine calls that the server makes.
 
+mod barcodes;
 mod detection;
+mod documents;
 mod landmarks;
 mod metrics;
+mod mrz;
 mod pad;
 mod verification;
 mod workers;
@@ -30,6 +33,14 @@ pub enum Task {
     Detection,
     /// Presentation attacks told from live faces: `labels.csv` (path,label,attack,source,box) and its pictures.
     Pad,
+    /// Machine readable zones: `mrz_truth.json` and its pictures, `mrz_text.json`.
+    Mrz,
+    /// PDF417 symbols on photos: pictures with their texts.
+    Pdf417,
+    /// Barcodes of driving licences: pictures and `*.aamva.txt`.
+    Aamva,
+    /// Zone and printed lines of documents: `mrz_truth.json` and its pictures.
+    Documents,
 }
 
 /// Arguments of `vultus evaluate`.
@@ -38,7 +49,7 @@ pub struct Args {
     /// What to measure.
     pub task: Task,
     /// Folder with the labelled pictures, or one that has a folder of the data set's usual name (lfw, landmarks68,
-    /// detection, pad).
+    /// detection, pad, documents, pdf417, aamva).
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
     /// Print one JSON object instead of a table.
@@ -59,13 +70,20 @@ pub struct Args {
 /// # Errors
 /// When the data or the models are absent or unreadable; the message names the file.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let params = args.vision.params(args.images.limits());
-    let workers = Workers { models: Models::open(&args.models.path())?, params, threads: args.engine.threads() };
+    let limits = args.images.limits();
+    let models = || Models::open(&args.models.path());
+    let workers = || -> anyhow::Result<Workers> {
+        Ok(Workers { models: models()?, params: args.vision.params(limits), threads: args.engine.threads() })
+    };
     let report = match args.task {
-        Task::Verification => verification::run(&workers, &folder(&args.data, "lfw", "pairs.csv")?)?,
-        Task::Landmarks => landmarks::run(&workers, &folder(&args.data, "landmarks68", "landmarks68.json")?)?,
-        Task::Detection => detection::run(&workers, &folder(&args.data, "detection", "boxes.json")?)?,
-        Task::Pad => pad::run(&workers, &folder(&args.data, "pad", "labels.csv")?)?,
+        Task::Verification => verification::run(&workers()?, &folder(&args.data, "lfw", "pairs.csv")?)?,
+        Task::Landmarks => landmarks::run(&workers()?, &folder(&args.data, "landmarks68", "landmarks68.json")?)?,
+        Task::Detection => detection::run(&workers()?, &folder(&args.data, "detection", "boxes.json")?)?,
+        Task::Pad => pad::run(&workers()?, &folder(&args.data, "pad", "labels.csv")?)?,
+        Task::Mrz => mrz::run(&models()?, limits, &folder(&args.data, "documents", "mrz_truth.json")?)?,
+        Task::Documents => documents::run(&models()?, limits, &folder(&args.data, "documents", "mrz_truth.json")?)?,
+        Task::Pdf417 => barcodes::pdf417(limits, &inner(&args.data, "pdf417"))?,
+        Task::Aamva => barcodes::aamva(limits, &inner(&args.data, "aamva"))?,
     };
     if args.json { print(&serde_json::to_string_pretty(&report)?) } else { print(&table(&report, 0)) }
 }
@@ -79,6 +97,12 @@ fn folder(data: &Path, name: &str, labels: &str) -> anyhow::Result<PathBuf> {
         }
     }
     bail!("no {labels} in {} or {}: give the folder that holds it with --data", data.display(), inner.display())
+}
+
+/// The folder `name` in `data` if there is one, else `data` itself.
+fn inner(data: &Path, name: &str) -> PathBuf {
+    let inner = data.join(name);
+    if inner.is_dir() { inner } else { data.to_owned() }
 }
 
 fn read_json(path: &Path) -> anyhow::Result<Value> {
