@@ -349,9 +349,8 @@ impl<'n> Alignment<'n> {
     }
 
     fn explained(self, score: f32) -> Comparison {
-        let words = |tokens: &[Token], at: &[usize]| {
-            at.iter().map(|&i| tokens[i].text.as_str()).collect::<Vec<_>>().join(" ")
-        };
+        let words =
+            |tokens: &[Token], at: &[usize]| at.iter().map(|&i| tokens[i].text.as_str()).collect::<Vec<_>>().join(" ");
         let only = |tokens: &[Token], free: &[bool]| {
             tokens.iter().zip(free).filter(|(_, free)| **free).map(|(token, _)| token.text.clone()).collect()
         };
@@ -387,9 +386,9 @@ fn acronym(short: &[Token], at: &[usize], long: &[Token], free: &[usize]) -> Opt
     let free: Vec<usize> = free.iter().copied().filter(|&j| long[j].class == Class::Word).collect();
     for &word in at.iter().filter(|&&i| (2..=6).contains(&short[i].text.len()) && short[i].class == Class::Word) {
         let letters = short[word].text.as_bytes();
-        let run = free.windows(letters.len()).find(|run| {
-            run.iter().zip(letters).all(|(&j, letter)| long[j].text.as_bytes().first() == Some(letter))
-        });
+        let run = free
+            .windows(letters.len())
+            .find(|run| run.iter().zip(letters).all(|(&j, letter)| long[j].text.as_bytes().first() == Some(letter)));
         if let Some(run) = run {
             return Some((word, run.to_vec()));
         }

@@ -178,8 +178,8 @@ fn read_one(source: Source, parts: &[(Source, Part, File<'_>)]) -> Result<List, 
             let of = |wanted| parts.iter().find(|(_, part, _)| *part == wanted).map(|(_, _, file)| *file);
             let primary = of(Part::OfacPrimary)
                 .ok_or_else(|| ListError::Incomplete(file.name.into(), "sdn.csv or cons_prim.csv"))?;
-            let aliases =
-                of(Part::OfacAliases).ok_or_else(|| ListError::Incomplete(file.name.into(), "alt.csv or cons_alt.csv"))?;
+            let aliases = of(Part::OfacAliases)
+                .ok_or_else(|| ListError::Incomplete(file.name.into(), "alt.csv or cons_alt.csv"))?;
             ofac_csv::read(primary, aliases, of(Part::OfacAddresses), of(Part::OfacComments))?
         }
         Part::OfacAdvancedXml => ofac_xml::read(file)?,

@@ -42,7 +42,10 @@ pub fn read(
         entities.push(entity);
     }
     let unknown = |file: File<'_>, id: &str| {
-        damaged(file, format_args!("entry {id} is not in {}: the files are of two publications or cut short", primary.name))
+        damaged(
+            file,
+            format_args!("entry {id} is not in {}: the files are of two publications or cut short", primary.name),
+        )
     };
     for row in rows(aliases, ALIAS_COLUMNS)? {
         let at = *at.get(row[0].trim()).ok_or_else(|| unknown(aliases, &row[0]))?;

@@ -52,8 +52,7 @@ impl Table {
             return Err(damaged(file, "its line of column names is missing"));
         }
         let lines_before = preamble.lines().count() as u64;
-        let mut reader =
-            csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(body.as_bytes());
+        let mut reader = csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(body.as_bytes());
         let header = reader.headers().map_err(|error| damaged(file, error))?.clone();
         let columns = header.iter().enumerate().map(|(at, name)| (key(name), at)).collect();
         let mut rows = Vec::new();

@@ -10,9 +10,10 @@ mod grey;
 mod locate;
 pub mod mrz;
 mod ocr;
+mod orientation;
 mod reader;
 mod spell;
 mod text;
 
-pub use reader::{Reader, TextLine, Zone};
+pub use reader::{Document, Reader, TextLine, Zone};
 pub use text::TextBox;

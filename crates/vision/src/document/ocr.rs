@@ -80,7 +80,7 @@ impl Recogniser {
 }
 
 /// The pixels of a turned box, upright; shrinking averages several samples a pixel.
-fn strip(image: &Image, line: &TextBox, width: u32, height: u32) -> Image {
+pub fn strip(image: &Image, line: &TextBox, width: u32, height: u32) -> Image {
     let (dx, dy) = (line.width / width as f32, line.height / height as f32);
     let (nx, ny) = (samples(dx), samples(dy));
     let mut pixels = Vec::with_capacity(3 * width as usize * height as usize);

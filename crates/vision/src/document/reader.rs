@@ -5,6 +5,7 @@ use super::date::Date;
 use super::locate;
 use super::mrz::{self, Format, Mrz};
 use super::ocr::Recogniser;
+use super::orientation::Orientation;
 use super::spell::{Alphabet, Spelling, Steps, spell};
 use super::text::{TextBox, TextDetector};
 use crate::error::Error;
@@ -35,10 +36,20 @@ pub struct TextLine {
     pub confidence: f32,
 }
 
+/// All text of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// The machine readable zone, if there is one.
+    pub zone: Option<Zone>,
+    /// Every other line, from top to bottom as the document is read.
+    pub lines: Vec<TextLine>,
+}
+
 /// Text detection and recognition with their networks.
 pub struct Reader {
     resampler: Resampler,
     detector: TextDetector,
+    orientation: Orientation,
     recogniser: Recogniser,
     alphabet: Alphabet,
 }
@@ -62,12 +73,14 @@ impl Reader {
     pub fn load(models: &Models) -> Result<Self, Error> {
         let (detection, input) = stage(models, Role::TextDetection)?;
         let detector = TextDetector::new(detection, input);
+        let (orientation, input) = stage(models, Role::TextOrientation)?;
+        let orientation = Orientation::new(orientation, input);
         let (recognition, input) = stage(models, Role::TextRecognition)?;
         let characters = metadata(&models.stock_graph(Role::TextRecognition)?, "character")?
             .ok_or_else(|| Error::Model("the text recogniser has no list of characters".into()))?;
         let recogniser = Recogniser::new(recognition, input, &characters);
         let alphabet = Alphabet::new(|wanted| recogniser.classes_of(wanted));
-        Ok(Self { resampler: Resampler::default(), detector, recogniser, alphabet })
+        Ok(Self { resampler: Resampler::default(), detector, orientation, recogniser, alphabet })
     }
 
     /// Finds and reads the machine readable zone; `today` decides the centuries. `None` when there is none. A zone with
@@ -126,23 +139,34 @@ impl Reader {
         Ok(best)
     }
 
-    /// Reads all lines of the picture, from top to bottom. Lines are taken to run as `zone` does where one is given,
-    /// else upright.
+    /// Reads the zone and every other printed line. Lines run as the zone does, or, without one, the way round that the
+    /// orientation network says of the longest.
     ///
     /// # Errors
     /// [`Error::Inference`] or [`Error::Model`].
-    pub fn lines(&mut self, image: &Image) -> Result<Vec<TextLine>, Error> {
-        let mut boxes = self.detector.detect(&mut self.resampler, image, DETECTION_SIDE)?;
-        boxes.sort_by(|a, b| a.center.y.total_cmp(&b.center.y));
+    pub fn read(&mut self, image: &Image, today: Date) -> Result<Document, Error> {
+        let boxes = self.detector.detect(&mut self.resampler, image, DETECTION_SIDE)?;
+        let zone = self.mrz_among(image, &boxes, today)?;
+        let angle = match zone.as_ref().and_then(|zone| zone.lines.first()) {
+            Some(line) => line.angle,
+            None => self.orientation.angle(image, &boxes)?,
+        };
         let mut lines = Vec::with_capacity(boxes.len());
-        for position in boxes {
+        for position in boxes.into_iter().map(|line| line.towards(angle)) {
+            let in_zone = |line: &TextBox| line.relative(position.center).1.abs() < line.height / 2.0;
+            if zone.as_ref().is_some_and(|zone| zone.lines.iter().any(in_zone)) {
+                continue;
+            }
             let posteriors = self.recogniser.posteriors(image, &position, None)?;
             let (text, confidence) = self.recogniser.text(&posteriors);
             if !text.is_empty() {
                 lines.push(TextLine { position, text, confidence });
             }
         }
-        Ok(lines)
+        let (sin, cos) = angle.sin_cos();
+        let down = |line: &TextLine| line.position.center.y * cos - line.position.center.x * sin;
+        lines.sort_by(|a, b| down(a).total_cmp(&down(b)));
+        Ok(Document { zone, lines })
     }
 }
 

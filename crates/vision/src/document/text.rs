@@ -43,6 +43,12 @@ impl TextBox {
         [self.at(-x, -y), self.at(x, -y), self.at(x, y), self.at(-x, y)]
     }
 
+    /// The box read from the end that brings its direction nearer to `angle`.
+    #[must_use]
+    pub fn towards(&self, angle: f32) -> TextBox {
+        if (self.angle - angle).cos() < 0.0 { self.reversed() } else { *self }
+    }
+
     /// The same box read from its other end.
     #[must_use]
     pub fn reversed(&self) -> TextBox {
