@@ -41,11 +41,12 @@ pub fn read(image: &Image, symbology: Symbology) -> Option<String> {
         let turns: &[f32] = if tilt.abs() < 1.0 { &[0.0, 3.0, -3.0] } else { &[tilt, 0.0, tilt + 3.0, tilt - 3.0] };
         for &turn in turns {
             let pixels = (grey.pixels.len() as f32 * scale * scale) as usize;
-            if pixels > MAX_FORM_PIXELS || pixels < 400 {
+            if !(400..=MAX_FORM_PIXELS).contains(&pixels) {
                 continue;
             }
             left = left.checked_sub(pixels)?;
-            let form = if turn == 0.0 && scale == 1.0 { grey.clone() } else { grey.turned(turn, scale) };
+            let untouched = turn.abs() < f32::EPSILON && (scale - 1.0).abs() < f32::EPSILON;
+            let form = if untouched { grey.clone() } else { grey.turned(turn, scale) };
             // The decoder's own threshold follows the neighbourhood, which suits uneven light; blur and noise are
             // better off with one threshold for all.
             let local = decode(form.pixels.clone(), &form, symbology);

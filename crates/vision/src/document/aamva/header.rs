@@ -20,8 +20,9 @@ pub struct Header {
 
 /// Splits a payload into header and the rest.
 pub fn parse(payload: &str) -> Option<(Header, &str)> {
-    let starts = ["ANSI ", "AAMVA"].into_iter().flat_map(|mark| payload.match_indices(mark).map(move |(at, _)| at + 5));
-    starts.filter_map(|start| after_mark(payload.get(start..)?)).next()
+    let mut starts =
+        ["ANSI ", "AAMVA"].into_iter().flat_map(|mark| payload.match_indices(mark).map(move |(at, _)| at + 5));
+    starts.find_map(|start| after_mark(payload.get(start..)?))
 }
 
 fn after_mark(text: &str) -> Option<(Header, &str)> {

@@ -92,10 +92,11 @@ fn force_classes(layout: &Layout, digit: &Digit, lines: &[String]) -> Vec<String
 
 fn replace_by_class(layout: &Layout, lines: &mut [String], at: (usize, usize)) {
     let (class, c) = (layout.class(at.0, at.1), character(lines, at));
-    if class == Class::Digit && !class.allows(c) {
-        if let Some((right, _)) = ALIKE.iter().find(|(right, wrong)| *right != '<' && wrong.contains(c)) {
-            replace(lines, at, *right);
-        }
+    if class == Class::Digit
+        && !class.allows(c)
+        && let Some((right, _)) = ALIKE.iter().find(|(right, wrong)| *right != '<' && wrong.contains(c))
+    {
+        replace(lines, at, *right);
     }
 }
 
