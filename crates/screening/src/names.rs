@@ -194,6 +194,17 @@ fn split(name: &str) -> Vec<Token> {
     tokens
 }
 
+/// The small words of Arabic names as their romanisations are spelled.
+fn with_vowels(word: String) -> String {
+    let spelled = match word.as_str() {
+        "bd" => "abd",
+        "bn" => "bin",
+        "bw" | "abw" => "abu",
+        _ => return word,
+    };
+    spelled.to_owned()
+}
+
 /// Where two words were written together, as in `SergeiLavrov`; not in `McDonald` or `DeSouza`, whose parts belong
 /// together.
 fn is_seam(word: &str, next: char) -> bool {
@@ -214,6 +225,7 @@ fn flush(word: &mut String, tokens: &mut Vec<Token>) {
         tokens.push(Token { class: Class::Particle, ..Token::new("al".to_owned(), "", script) });
     }
     if !rest.is_empty() {
+        let rest = if script == Script::Arabic { with_vowels(rest) } else { rest };
         tokens.push(Token::new(rest, word, script));
     }
     word.clear();

@@ -63,7 +63,7 @@ pub fn aamva(limits: Limits, folder: &Path) -> anyhow::Result<Value> {
 }
 
 fn decode_all(limits: Limits, folder: &Path) -> anyhow::Result<Vec<Decoded>> {
-    let pictures = files(folder, |name| name.ends_with(".png") || name.ends_with(".jpg"))?;
+    let pictures = files(folder, |name| Path::new(name).extension().is_some_and(|e| e == "png" || e == "jpg"))?;
     if pictures.is_empty() {
         bail!("no pictures in {}: give the folder that holds them with --data", folder.display());
     }
