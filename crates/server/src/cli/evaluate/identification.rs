@@ -28,20 +28,23 @@ const RATES: [(&str, f64); 2] = [("1e-2", 1e-2), ("1e-3", 1e-3)];
 /// Bins of equal width for the calibration error (Guo et al. 2017).
 const BINS: usize = 10;
 
-/// The answer to one probe.
+/// A person who is named, or nobody, and whether that is right.
+#[derive(Debug, Clone, Copy)]
+struct Scored {
+    score: f32,
+    right: bool,
+}
+
+/// What is found for one probe.
 struct Answer {
     /// Whether the person is enrolled.
     known: bool,
-    /// Whether the most probable person is the right one.
-    right_person: bool,
-    /// Probability of that person.
-    probability: f32,
-    /// Cosine of the most similar person, and whether that is the right one.
-    cosine: f32,
-    right_by_cosine: bool,
-    /// Confidence of the answer that is given, and whether it is right.
-    confidence: f32,
-    right_answer: bool,
+    /// The most probable person, with the probability.
+    by_probability: Scored,
+    /// The most similar person, with the cosine.
+    by_cosine: Scored,
+    /// The answer that is given, which may be "unknown", with its confidence.
+    given: Scored,
 }
 
 /// Measures on `identities.csv` in `folder`: three pictures enrolled of each person in one half, all other pictures of
@@ -61,7 +64,7 @@ pub fn run(workers: &Workers, folder: &Path) -> anyhow::Result<Value> {
     let people: Vec<Vec<&Embedding>> = people.into_values().collect();
     let splits: Vec<Vec<Answer>> = (0..SPLITS).map(|seed| split(&people, seed, workers.threads)).collect();
     let average = |figure: &dyn Fn(&[Answer]) -> f64| mean(&splits.iter().map(|s| figure(s)).collect::<Vec<_>>());
-    let rates = |scored: fn(&Answer) -> (f32, bool)| -> Map<String, Value> {
+    let rates = |scored: fn(&Answer) -> Scored| -> Map<String, Value> {
         RATES.iter().map(|&(name, rate)| (name.into(), average(&|s| tpir(s, rate, scored)).into())).collect()
     };
     Ok(json!({
@@ -71,8 +74,8 @@ pub fn run(workers: &Workers, folder: &Path) -> anyhow::Result<Value> {
         "splits": SPLITS,
         "enrolled_each": ENROLLED,
         "rank1": average(&rank1),
-        "tpir_at_fpir": rates(|answer| (answer.probability, answer.right_person)),
-        "cosine_tpir_at_fpir": rates(|answer| (answer.cosine, answer.right_by_cosine)),
+        "tpir_at_fpir": rates(|answer| answer.by_probability),
+        "cosine_tpir_at_fpir": rates(|answer| answer.by_cosine),
         "ece": average(&calibration_error),
     }))
 }
@@ -111,40 +114,47 @@ fn split(people: &[Vec<&Embedding>], seed: u64, threads: usize) -> Vec<Answer> {
 fn answer(gallery: &Gallery<usize>, classifier: &Classifier<usize>, person: Option<usize>, probe: &[f32]) -> Answer {
     let found = classifier.classify(gallery, probe, 1);
     let nearest = gallery.search(probe, 1);
-    let named = found.answer().map(|best| best.subject);
-    let best = found.candidates.first();
+    let (best, nearest) = (found.candidates.first(), nearest.first());
+    let named = found.answer();
     Answer {
         known: person.is_some(),
-        right_person: best.map(|best| best.subject) == person,
-        probability: best.map_or(0.0, |best| best.probability),
-        cosine: nearest.first().map_or(-1.0, |nearest| nearest.cosine),
-        right_by_cosine: nearest.first().map(|nearest| nearest.subject) == person,
-        confidence: found.answer().map_or(found.unknown, |best| best.probability),
-        right_answer: named == person,
+        by_probability: Scored {
+            score: best.map_or(0.0, |best| best.probability),
+            right: best.map(|best| best.subject) == person,
+        },
+        by_cosine: Scored {
+            score: nearest.map_or(-1.0, |nearest| nearest.cosine),
+            right: nearest.map(|nearest| nearest.subject) == person,
+        },
+        given: Scored {
+            score: named.map_or(found.unknown, |named| named.probability),
+            right: named.map(|named| named.subject) == person,
+        },
     }
 }
 
 /// Share of the known probes whose most probable person is the right one, whatever the probability.
 fn rank1(answers: &[Answer]) -> f64 {
     let known: Vec<_> = answers.iter().filter(|answer| answer.known).collect();
-    ratio(known.iter().filter(|answer| answer.right_person).count(), known.len())
+    ratio(known.iter().filter(|answer| answer.by_probability.right).count(), known.len())
 }
 
 /// Share of the known probes identified rightly at the score that `rate` of the unknown ones reach.
-fn tpir(answers: &[Answer], rate: f64, scored: fn(&Answer) -> (f32, bool)) -> f64 {
-    let mut strangers: Vec<f32> = answers.iter().filter(|a| !a.known).map(|a| scored(a).0).collect();
+fn tpir(answers: &[Answer], rate: f64, scored: fn(&Answer) -> Scored) -> f64 {
+    let mut strangers: Vec<f32> = answers.iter().filter(|a| !a.known).map(|a| scored(a).score).collect();
     let threshold = threshold_at_fmr(&mut strangers, rate);
     // A wrong person is never accepted rightly, however high the score.
-    let known = answers.iter().filter(|a| a.known).map(|a| if scored(a).1 { scored(a).0 } else { f32::NEG_INFINITY });
-    accepted(&known.collect::<Vec<_>>(), threshold)
+    let known = answers.iter().filter(|a| a.known).map(scored);
+    let scores = known.map(|scored| if scored.right { scored.score } else { f32::NEG_INFINITY });
+    accepted(&scores.collect::<Vec<_>>(), threshold)
 }
 
 /// Expected calibration error: how far the confidence of answers is from the share of right ones, over all probes.
 fn calibration_error(answers: &[Answer]) -> f64 {
     let mut bins = [(0usize, 0.0f64, 0usize); BINS];
     for answer in answers {
-        let bin = &mut bins[((answer.confidence * BINS as f32) as usize).min(BINS - 1)];
-        *bin = (bin.0 + 1, bin.1 + f64::from(answer.confidence), bin.2 + usize::from(answer.right_answer));
+        let bin = &mut bins[((answer.given.score * BINS as f32) as usize).min(BINS - 1)];
+        *bin = (bin.0 + 1, bin.1 + f64::from(answer.given.score), bin.2 + usize::from(answer.given.right));
     }
     bins.iter().map(|(_, confidence, right)| (confidence - *right as f64).abs()).sum::<f64>() / answers.len() as f64
 }
@@ -172,26 +182,25 @@ mod tests {
     use super::*;
 
     fn stranger(score: f32) -> Answer {
+        let named = Scored { score, right: false };
         Answer {
             known: false,
-            right_person: false,
-            probability: score,
-            cosine: score,
-            right_by_cosine: false,
-            confidence: 1.0 - score,
-            right_answer: true,
+            by_probability: named,
+            by_cosine: named,
+            given: Scored { score: 1.0 - score, right: true },
         }
     }
 
     fn member(score: f32, right: bool) -> Answer {
-        Answer { known: true, right_person: right, confidence: score, right_answer: right, ..stranger(score) }
+        let named = Scored { score, right };
+        Answer { known: true, by_probability: named, by_cosine: named, given: named }
     }
 
     #[test]
     fn only_right_people_above_the_strangers_count() {
         let answers = [member(0.9, true), member(0.95, false), member(0.3, true), stranger(0.5), stranger(0.1)];
-        assert!((tpir(&answers, 0.01, |a| (a.probability, a.right_person)) - 1.0 / 3.0).abs() < 1e-9);
-        assert!((tpir(&answers, 0.5, |a| (a.probability, a.right_person)) - 2.0 / 3.0).abs() < 1e-9);
+        assert!((tpir(&answers, 0.01, |a| a.by_probability) - 1.0 / 3.0).abs() < 1e-9);
+        assert!((tpir(&answers, 0.5, |a| a.by_probability) - 2.0 / 3.0).abs() < 1e-9);
         assert!((rank1(&answers) - 2.0 / 3.0).abs() < 1e-9);
     }
 
