@@ -85,7 +85,7 @@ impl Weights {
 }
 
 /// Less similar words do not answer to each other.
-const LEAST: f32 = 0.35;
+const LEAST: f32 = 0.45;
 /// Similarity of an initial and the word that it begins.
 const INITIAL: f32 = 0.8;
 /// Similarity of two forms of a given name.
@@ -95,7 +95,7 @@ const TRANSLITERATION: f32 = 0.97;
 /// Similarity of an abbreviation and the words that it abbreviates.
 const ACRONYM: f32 = 0.8;
 /// Highest similarity of a word and its spelling without vowels: many names share their consonants.
-const WITHOUT_VOWELS: f32 = 0.85;
+const WITHOUT_VOWELS: f32 = 0.9;
 /// Least similarity at which words that were joined answer to those that were not.
 const JOINED_LEAST: f32 = 0.85;
 /// Weight of classes other than words.
@@ -127,7 +127,7 @@ pub fn similarity(a: &Token, b: &Token, weights: &Weights) -> (f32, How) {
         return (NICKNAME, How::Nickname);
     }
     let vowelless = a.script.lacks_vowels() != b.script.lacks_vowels();
-    let longer = a.folded.len().max(b.folded.len()).min(folding::MAX_LETTERS) as f32;
+    let longer = length(&a.folded, vowelless).max(length(&b.folded, vowelless));
     let sounds = a.sound.len() > 1 && a.sound == b.sound;
     let softened = if sounds { weights.same_sound } else { 1.0 };
     let limit = weights.farthest() * longer / softened;
@@ -144,6 +144,12 @@ pub fn similarity(a: &Token, b: &Token, weights: &Weights) -> (f32, How) {
     (if similarity < LEAST { 0.0 } else { similarity }, How::Spelling)
 }
 
+/// The letters that count; those that one of the two scripts writes when it is without vowels.
+fn length(folded: &[u8], vowelless: bool) -> f32 {
+    let written = folded.iter().filter(|letter| !vowelless || folding::is_always_written(**letter));
+    written.count().min(folding::MAX_LETTERS) as f32
+}
+
 /// What the distance of two words is at least, from the letters that only one of them has.
 fn certain_cost(a: u32, b: u32, vowelless: bool) -> f32 {
     let counted = if vowelless { folding::CONSONANTS } else { u32::MAX };
@@ -155,6 +161,7 @@ fn certain_cost(a: u32, b: u32, vowelless: bool) -> f32 {
 pub struct Outline {
     letters: u32,
     length: u8,
+    consonants: u8,
     syllabic: bool,
     lacks_vowels: bool,
     /// It has a sound, or is a given name with other forms: both make words similar that differ in many letters.
@@ -166,7 +173,8 @@ impl Outline {
     pub fn of(token: &Token) -> Outline {
         Outline {
             letters: token.letters,
-            length: token.folded.len().min(folding::MAX_LETTERS) as u8,
+            length: length(&token.folded, false) as u8,
+            consonants: length(&token.folded, true) as u8,
             syllabic: token.script.is_syllabic(),
             lacks_vowels: token.script.lacks_vowels(),
             lenient: !token.nicknames.is_empty(),
@@ -183,8 +191,11 @@ pub fn may_be_similar(a: &Outline, b: &Outline, weights: &Weights) -> bool {
         return true;
     }
     let vowelless = a.lacks_vowels != b.lacks_vowels;
-    let longer = f32::from(a.length.max(b.length));
-    let least_gaps = if vowelless { 0.0 } else { f32::from(a.length.abs_diff(b.length)) * folding::LEAST_COST };
+    let (a_length, b_length) = if vowelless { (a.consonants, b.consonants) } else { (a.length, b.length) };
+    let longer = f32::from(a_length.max(b_length));
+    // A consonant too many costs a letter, a vowel half a letter or more.
+    let gap = if vowelless { 1.0 } else { folding::LEAST_COST };
+    let least_gaps = f32::from(a_length.abs_diff(b_length)) * gap;
     certain_cost(a.letters, b.letters, vowelless).max(least_gaps) <= weights.farthest() * longer / weights.same_sound
 }
 
@@ -233,7 +244,7 @@ pub fn compare(query: &Tokens, listed: &Tokens, is_person: bool, rarity: &Rarity
     alignment.explained(score)
 }
 
-impl<'n> Alignment<'n> {
+impl Alignment<'_> {
     /// Links the most similar words first; of equals, those at the most similar places.
     fn link_words(&mut self, weights: &Weights) {
         let mut candidates = Vec::new();
@@ -254,9 +265,17 @@ impl<'n> Alignment<'n> {
     }
 
     fn link(&mut self, query: Vec<usize>, listed: Vec<usize>, similarity: f32, how: How) {
-        query.iter().for_each(|&i| self.query_free[i] = false);
-        listed.iter().for_each(|&j| self.listed_free[j] = false);
+        self.set_free(&query, &listed, false);
         self.links.push((query, listed, similarity, how));
+    }
+
+    fn set_free(&mut self, query: &[usize], listed: &[usize], free: bool) {
+        for &i in query {
+            self.query_free[i] = free;
+        }
+        for &j in listed {
+            self.listed_free[j] = free;
+        }
     }
 
     /// Links what is left after writing neighbouring words together: two or three to one, and all to all.
@@ -282,10 +301,14 @@ impl<'n> Alignment<'n> {
         consider(&query, &listed);
         for length in 2..=3 {
             for run in query.windows(length) {
-                listed.iter().for_each(|&j| consider(run, &[j]));
+                for &j in &listed {
+                    consider(run, &[j]);
+                }
             }
             for run in listed.windows(length) {
-                query.iter().for_each(|&i| consider(&[i], run));
+                for &i in &query {
+                    consider(&[i], run);
+                }
             }
         }
         if let Some((similarity, i, j)) = best {
@@ -318,8 +341,7 @@ impl<'n> Alignment<'n> {
         if let Some((a, b)) = crossed {
             for at in [a.max(b), a.min(b)] {
                 let (query, listed, ..) = self.links.remove(at);
-                query.iter().for_each(|&i| self.query_free[i] = true);
-                listed.iter().for_each(|&j| self.listed_free[j] = true);
+                self.set_free(&query, &listed, true);
             }
         }
     }
@@ -349,9 +371,8 @@ impl<'n> Alignment<'n> {
     }
 
     fn explained(self, score: f32) -> Comparison {
-        let words = |tokens: &[Token], at: &[usize]| {
-            at.iter().map(|&i| tokens[i].text.as_str()).collect::<Vec<_>>().join(" ")
-        };
+        let words =
+            |tokens: &[Token], at: &[usize]| at.iter().map(|&i| tokens[i].text.as_str()).collect::<Vec<_>>().join(" ");
         let only = |tokens: &[Token], free: &[bool]| {
             tokens.iter().zip(free).filter(|(_, free)| **free).map(|(token, _)| token.text.clone()).collect()
         };
@@ -387,9 +408,9 @@ fn acronym(short: &[Token], at: &[usize], long: &[Token], free: &[usize]) -> Opt
     let free: Vec<usize> = free.iter().copied().filter(|&j| long[j].class == Class::Word).collect();
     for &word in at.iter().filter(|&&i| (2..=6).contains(&short[i].text.len()) && short[i].class == Class::Word) {
         let letters = short[word].text.as_bytes();
-        let run = free.windows(letters.len()).find(|run| {
-            run.iter().zip(letters).all(|(&j, letter)| long[j].text.as_bytes().first() == Some(letter))
-        });
+        let run = free
+            .windows(letters.len())
+            .find(|run| run.iter().zip(letters).all(|(&j, letter)| long[j].text.as_bytes().first() == Some(letter)));
         if let Some(run) = run {
             return Some((word, run.to_vec()));
         }

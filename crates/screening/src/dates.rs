@@ -34,7 +34,8 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 impl BirthDate {
     /// A known day; `None` when there is no such day in the Gregorian calendar.
     pub fn day(year: u32, month: u32, day: u32) -> Option<BirthDate> {
-        let known = (1000..=2999).contains(&year) && (1..=12).contains(&month) && (1..=length(year, month)).contains(&day);
+        let known =
+            (1000..=2999).contains(&year) && (1..=12).contains(&month) && (1..=length(year, month)).contains(&day);
         known.then(|| year * 10_000 + month * 100 + day).map(|at| BirthDate { from: at, to: at, circa: false })
     }
 
@@ -58,7 +59,8 @@ impl BirthDate {
         let mark = marks.iter().find_map(|mark| text.strip_prefix(mark));
         let (circa, text) = mark.map_or((false, text.as_str()), |rest| (true, rest.trim_start_matches('.').trim()));
         let parts = ["between ", ""].iter().find_map(|word| text.strip_prefix(word)).unwrap_or(text);
-        let ends = [" to ", " and ", " - "].iter().find_map(|word| parts.split_once(word)).or_else(|| years_apart(parts));
+        let ends =
+            [" to ", " and ", " - "].iter().find_map(|word| parts.split_once(word)).or_else(|| years_apart(parts));
         let mut date = match ends {
             Some((first, last)) => {
                 let (first, last) = (BirthDate::single(first)?, BirthDate::single(last)?);
@@ -154,7 +156,7 @@ fn month_number(text: &str) -> Option<u32> {
 
 fn length(year: u32, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,

@@ -76,6 +76,11 @@ pub fn letters(folded: &[u8]) -> u32 {
     folded.iter().filter(|letter| letter.is_ascii_alphabetic()).fold(0, |set, letter| set | 1 << (letter & 31))
 }
 
+/// Whether a script without vowels writes this letter.
+pub const fn is_always_written(letter: u8) -> bool {
+    !is_vowel(letter) && letter != b'v' && letter != b'h'
+}
+
 /// The bits of the letters that a script without vowels writes as well.
 pub const CONSONANTS: u32 = !(bit(b'a') | bit(b'e') | bit(b'i') | bit(b'o') | bit(b'u') | bit(b'v') | bit(b'h'));
 
@@ -109,7 +114,7 @@ const VOWEL_FOR_VOWEL: u8 = 12;
 /// What a vowel too many or too few costs.
 const VOWEL: u8 = 14;
 /// The same when one of the words is from a script that writes no short vowels.
-const UNWRITTEN_VOWEL: u8 = 4;
+const UNWRITTEN_VOWEL: u8 = 3;
 /// What consonants cost that one sound is written with.
 const SAME_SOUND: u8 = 10;
 /// What an `h` too many or too few costs.
@@ -122,29 +127,27 @@ pub const LEAST_COST: f32 = 0.5;
 /// Longest folded word that is compared letter by letter; what goes beyond it is cut off.
 pub const MAX_LETTERS: usize = 48;
 
-/// Costs of substitutions and gaps; the second of each pair is for words of which one lacks its vowels.
-struct Costs {
-    substitution: [[[u8; 128]; 128]; 2],
-    gap: [[u8; 128]; 2],
+/// Costs of a letter for another; the second table is for words of which one lacks its vowels.
+static SUBSTITUTIONS: [[[u8; 128]; 128]; 2] = [substitutions(false), substitutions(true)];
+/// Costs of a letter too many.
+static GAPS: [[u8; 128]; 2] = [gaps(false), gaps(true)];
+
+const fn substitutions(vowelless: bool) -> [[u8; 128]; 128] {
+    let mut costs = [[0; 128]; 128];
+    let mut at = 0;
+    while at < 128 * 128 {
+        costs[at / 128][at % 128] = substitution((at / 128) as u8, (at % 128) as u8, vowelless);
+        at += 1;
+    }
+    costs
 }
 
-static COSTS: Costs = costs();
-
-const fn costs() -> Costs {
-    let mut costs = Costs { substitution: [[[0; 128]; 128]; 2], gap: [[0; 128]; 2] };
-    let mut vowelless = 0;
-    while vowelless < 2 {
-        let mut a = 0;
-        while a < 128 {
-            costs.gap[vowelless][a] = gap(a as u8, vowelless == 1);
-            let mut b = 0;
-            while b < 128 {
-                costs.substitution[vowelless][a][b] = substitution(a as u8, b as u8, vowelless == 1);
-                b += 1;
-            }
-            a += 1;
-        }
-        vowelless += 1;
+const fn gaps(vowelless: bool) -> [u8; 128] {
+    let mut costs = [0; 128];
+    let mut at = 0;
+    while at < 128 {
+        costs[at] = gap(at as u8, vowelless);
+        at += 1;
     }
     costs
 }
@@ -154,7 +157,7 @@ const fn costs() -> Costs {
 pub fn distance(a: &[u8], b: &[u8], vowelless: bool, limit: f32) -> f32 {
     let (a, b) = (&a[..a.len().min(MAX_LETTERS)], &b[..b.len().min(MAX_LETTERS)]);
     let limit = (limit * f32::from(LETTER)) as u16;
-    let (gaps, substitutions) = (&COSTS.gap[usize::from(vowelless)], &COSTS.substitution[usize::from(vowelless)]);
+    let (gaps, substitutions) = (&GAPS[usize::from(vowelless)], &SUBSTITUTIONS[usize::from(vowelless)]);
     let gap = |letter: u8| u16::from(gaps[usize::from(letter & 127)]);
     let mut rows = [[0_u16; MAX_LETTERS + 1]; 3];
     for (at, letter) in b.iter().enumerate() {
@@ -183,7 +186,7 @@ pub fn distance(a: &[u8], b: &[u8], vowelless: bool, limit: f32) -> f32 {
 }
 
 const fn gap(letter: u8, vowelless: bool) -> u8 {
-    if vowelless && (is_vowel(letter) || letter == b'v' || letter == b'h') {
+    if vowelless && !is_always_written(letter) {
         UNWRITTEN_VOWEL
     } else if letter == b'h' {
         BREATH

@@ -194,6 +194,17 @@ fn split(name: &str) -> Vec<Token> {
     tokens
 }
 
+/// The small words of Arabic names as their romanisations are spelled.
+fn with_vowels(word: String) -> String {
+    let spelled = match word.as_str() {
+        "bd" => "abd",
+        "bn" => "bin",
+        "bw" | "abw" => "abu",
+        _ => return word,
+    };
+    spelled.to_owned()
+}
+
 /// Where two words were written together, as in `SergeiLavrov`; not in `McDonald` or `DeSouza`, whose parts belong
 /// together.
 fn is_seam(word: &str, next: char) -> bool {
@@ -204,8 +215,7 @@ fn flush(word: &mut String, tokens: &mut Vec<Token>) {
     let Some(first) = word.chars().next() else { return };
     let script = Script::of(first);
     let roman: String = word.chars().map(any_ascii_char).collect();
-    let roman: String =
-        roman.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let roman: String = roman.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     // The Arabic article is written together with its word.
     let (article, rest) = match (script, roman.strip_prefix("al")) {
         (Script::Arabic, Some(rest)) if rest.len() > 2 => (true, rest.to_owned()),
@@ -215,6 +225,7 @@ fn flush(word: &mut String, tokens: &mut Vec<Token>) {
         tokens.push(Token { class: Class::Particle, ..Token::new("al".to_owned(), "", script) });
     }
     if !rest.is_empty() {
+        let rest = if script == Script::Arabic { with_vowels(rest) } else { rest };
         tokens.push(Token::new(rest, word, script));
     }
     word.clear();
@@ -226,8 +237,8 @@ fn is_apostrophe(c: char) -> bool {
 
 /// Joiners, direction marks, accents left over, Arabic vowel signs and the Arabic lengthening stroke.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{670}') ||
-    matches!(c, '\u{ad}' | '\u{640}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{670}')
+        || matches!(c, '\u{ad}' | '\u{640}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Digits written for letters inside a word, as in `Ig0r Sech1n`.

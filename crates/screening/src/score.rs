@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::compare::{Comparison, Pair};
+use crate::country::Country;
 use crate::dates::{Agreement, BirthDate};
 use crate::entity::{Entity, Gender, Kind, NameKind};
-use crate::country::Country;
 
 /// What is known of the one who is looked for, besides the name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -66,7 +66,9 @@ pub fn read_csv(file: File<'_>) -> Result<Read, ListError> {
         if id.is_empty() {
             continue;
         }
-        date = date.or_else(|| british_date(row.get("fileGenerationDate")).or_else(|| iso_date(row.get("fileGenerationDate"))));
+        date = date.or_else(|| {
+            british_date(row.get("fileGenerationDate")).or_else(|| iso_date(row.get("fileGenerationDate")))
+        });
         let at = *at.entry(id.to_owned()).or_insert_with(|| {
             entities.push(Entity::new(id, kind(row.get("Entity_SubjectType_ClassificationCode"))));
             entities.len() - 1
@@ -92,7 +94,8 @@ fn add(entity: &mut Entity, row: Row<'_>) {
     entity.add_program(row.get("Entity_Regulation_Programme"));
     let kind = row.first(&["Identification_TypeDescription", "Identification_TypeCode"]);
     entity.add_id(kind, row.get("Identification_Number"), row.get("Identification_CountryIso2Code"));
-    let address = ["Street", "PoBox", "ZipCode", "City", "Region", "Place"].map(|part| row.get(&format!("Address_{part}")).to_owned());
+    let address = ["Street", "PoBox", "ZipCode", "City", "Region", "Place"]
+        .map(|part| row.get(&format!("Address_{part}")).to_owned());
     entity.add_address(&address.each_ref().map(String::as_str), row.get("Address_CountryIso2Code"));
 }
 

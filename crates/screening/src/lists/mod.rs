@@ -16,7 +16,7 @@ mod un_xml;
 mod xml;
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -178,8 +178,8 @@ fn read_one(source: Source, parts: &[(Source, Part, File<'_>)]) -> Result<List, 
             let of = |wanted| parts.iter().find(|(_, part, _)| *part == wanted).map(|(_, _, file)| *file);
             let primary = of(Part::OfacPrimary)
                 .ok_or_else(|| ListError::Incomplete(file.name.into(), "sdn.csv or cons_prim.csv"))?;
-            let aliases =
-                of(Part::OfacAliases).ok_or_else(|| ListError::Incomplete(file.name.into(), "alt.csv or cons_alt.csv"))?;
+            let aliases = of(Part::OfacAliases)
+                .ok_or_else(|| ListError::Incomplete(file.name.into(), "alt.csv or cons_alt.csv"))?;
             ofac_csv::read(primary, aliases, of(Part::OfacAddresses), of(Part::OfacComments))?
         }
         Part::OfacAdvancedXml => ofac_xml::read(file)?,
@@ -199,7 +199,10 @@ fn read_one(source: Source, parts: &[(Source, Part, File<'_>)]) -> Result<List, 
     for (_, _, file) in parts {
         hash.update(file.bytes);
     }
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut sha256 = String::with_capacity(64);
+    for byte in hash.finalize() {
+        let _ = write!(sha256, "{byte:02x}");
+    }
     Ok(List { version: Version { source, date, sha256, entries: entities.len() }, entities })
 }
 
@@ -250,12 +253,21 @@ fn damaged(file: File<'_>, what: impl fmt::Display) -> ListError {
 
 /// The text of a file: UTF-8, with or without a byte order mark, else Latin-1, in which older exports are written.
 /// OFAC ends its files with the end-of-file mark of DOS.
-fn text<'a>(file: File<'a>) -> Cow<'a, str> {
+fn text(file: File<'_>) -> Cow<'_, str> {
     let bytes = file.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file.bytes);
     let end = bytes.iter().rposition(|byte| *byte != 0x1a).map_or(0, |last| last + 1);
     match std::str::from_utf8(&bytes[..end]) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => bytes[..end].iter().map(|byte| char::from(*byte)).collect::<String>().into(),
+    }
+}
+
+/// A table that was cut in the middle of a quoted cell still parses; its quotes are odd in number.
+fn check_quotes(file: File<'_>, text: &str) -> Result<(), ListError> {
+    if text.bytes().filter(|byte| *byte == b'"').count().is_multiple_of(2) {
+        Ok(())
+    } else {
+        Err(damaged(file, "it ends inside a quoted cell"))
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use csv::StringRecord;
 
 use super::ofac_remarks;
-use super::{File, ListError, Read, damaged, text};
+use super::{File, ListError, Read, check_quotes, damaged, text};
 use crate::entity::{Entity, Kind, NameKind};
 
 /// Columns of the primary file: number, name, type, programme, title, call sign, vessel type, tonnage, gross registered
@@ -42,7 +42,10 @@ pub fn read(
         entities.push(entity);
     }
     let unknown = |file: File<'_>, id: &str| {
-        damaged(file, format_args!("entry {id} is not in {}: the files are of two publications or cut short", primary.name))
+        damaged(
+            file,
+            format_args!("entry {id} is not in {}: the files are of two publications or cut short", primary.name),
+        )
     };
     for row in rows(aliases, ALIAS_COLUMNS)? {
         let at = *at.get(row[0].trim()).ok_or_else(|| unknown(aliases, &row[0]))?;
@@ -82,6 +85,7 @@ fn value(cell: &str) -> &str {
 
 fn rows(file: File<'_>, columns: usize) -> Result<Vec<StringRecord>, ListError> {
     let text = text(file);
+    check_quotes(file, &text)?;
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut rows = Vec::new();
     for row in reader.records() {

@@ -118,7 +118,10 @@ impl References {
     fn add_feature(&self, entity: &mut Entity, feature: &Element) {
         let kind = self.text("FeatureType", feature.attribute("FeatureTypeID"));
         for version in feature.all("FeatureVersion") {
-            let place = version.all("VersionLocation").next().and_then(|place| self.locations.get(place.attribute("LocationID")));
+            let place = version
+                .all("VersionLocation")
+                .next()
+                .and_then(|place| self.locations.get(place.attribute("LocationID")));
             let detail = version.all("VersionDetail").next();
             let word = detail.map_or("", |detail| self.text("DetailReference", detail.attribute("DetailReferenceID")));
             match (kind, place) {

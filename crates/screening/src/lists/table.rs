@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use csv::StringRecord;
 
-use super::{File, ListError, damaged, text};
+use super::{File, ListError, check_quotes, damaged, text};
 
 /// A table in memory.
 pub struct Table {
@@ -40,6 +40,11 @@ impl Table {
     /// When there is no header, or a line has another number of columns than the header has.
     pub fn read(file: File<'_>, separator: u8, is_header: impl Fn(&str) -> bool) -> Result<Table, ListError> {
         let text = text(file);
+        // The EU does not quote: there, a quote is a character like any other.
+        let quoted = separator != b';';
+        if quoted {
+            check_quotes(file, &text)?;
+        }
         let mut start = 0;
         for line in text.split_inclusive('\n').take(5) {
             if is_header(line) {
@@ -53,7 +58,7 @@ impl Table {
         }
         let lines_before = preamble.lines().count() as u64;
         let mut reader =
-            csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(body.as_bytes());
+            csv::ReaderBuilder::new().delimiter(separator).quoting(quoted).flexible(true).from_reader(body.as_bytes());
         let header = reader.headers().map_err(|error| damaged(file, error))?.clone();
         let columns = header.iter().enumerate().map(|(at, name)| (key(name), at)).collect();
         let mut rows = Vec::new();

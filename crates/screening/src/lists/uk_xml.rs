@@ -43,7 +43,9 @@ fn entity(element: &Element) -> Entity {
         entity.add_nationality(&nationality.text);
     }
     entity.add_program(element.text_of("RegimeName"));
-    for (kind, tag) in [("Passport", "PassportNumber"), ("National ID", "NationalIdentifierNumber"), ("IMO", "IMONumber")] {
+    for (kind, tag) in
+        [("Passport", "PassportNumber"), ("National ID", "NationalIdentifierNumber"), ("IMO", "IMONumber")]
+    {
         for number in element.deep(tag) {
             entity.add_id(kind, &number.text, "");
         }
@@ -52,15 +54,20 @@ fn entity(element: &Element) -> Entity {
         entity.add_id("Business registration", &number.text, "");
     }
     for address in element.deep("Address") {
-        let parts: Vec<&str> =
-            address.children.iter().filter(|part| part.name != "AddressCountry").map(|part| part.text.as_str()).collect();
+        let parts: Vec<&str> = address
+            .children
+            .iter()
+            .filter(|part| part.name != "AddressCountry")
+            .map(|part| part.text.as_str())
+            .collect();
         entity.add_address(&parts, address.text_of("AddressCountry"));
     }
     entity
 }
 
 fn name(element: &Element) -> (NameKind, String) {
-    let parts: Vec<&str> = NAME_PARTS.iter().map(|part| element.text_of(part)).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> =
+        NAME_PARTS.iter().map(|part| element.text_of(part)).filter(|part| !part.is_empty()).collect();
     let kind = match (element.text_of("NameType"), element.text_of("AliasStrength")) {
         ("Primary Name", _) => NameKind::Primary,
         (_, strength) if strength.starts_with("Low") => NameKind::WeakAlias,

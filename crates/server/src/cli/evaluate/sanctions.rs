@@ -56,7 +56,8 @@ pub fn run(folder: &Path, lists: &Path) -> anyhow::Result<Value> {
 
 /// Every list among the files of a folder; files of other formats are passed over.
 fn read_lists(folder: &Path) -> anyhow::Result<Vec<List>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}: give the lists with --lists", folder.display()))?;
+    let entries = fs::read_dir(folder)
+        .with_context(|| format!("cannot read {}: give the lists with --lists", folder.display()))?;
     let mut contents: Vec<(String, Vec<u8>)> = Vec::new();
     for entry in entries {
         let path: PathBuf = entry?.path();
