@@ -54,7 +54,7 @@ pub struct Comparison {
     pub listed_only: Vec<String>,
 }
 
-/// The weights of the comparison. Chosen on one half of labelled pairs and checked on the other: docs/screening.md.
+/// The weights of the comparison. Set by hand, not fitted; what they give is in docs/screening.md.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weights {
     /// Distance, in letters per letter of the longer word, at which two words have nothing in common.
