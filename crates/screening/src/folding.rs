@@ -114,7 +114,7 @@ const VOWEL_FOR_VOWEL: u8 = 12;
 /// What a vowel too many or too few costs.
 const VOWEL: u8 = 14;
 /// The same when one of the words is from a script that writes no short vowels.
-const UNWRITTEN_VOWEL: u8 = 4;
+const UNWRITTEN_VOWEL: u8 = 3;
 /// What consonants cost that one sound is written with.
 const SAME_SOUND: u8 = 10;
 /// What an `h` too many or too few costs.

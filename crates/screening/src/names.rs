@@ -88,6 +88,8 @@ const ROMAN: [&str; 19] = [
 ];
 /// Longest Double Metaphone code; the usual four would equate all long words that begin alike.
 const LONGEST_SOUND: usize = 12;
+/// Alef and lam.
+const ARABIC_ARTICLE: &str = "\u{627}\u{644}";
 /// Words of the longest legal form in the table.
 const LONGEST_FORM: usize = 5;
 
@@ -214,19 +216,16 @@ fn is_seam(word: &str, next: char) -> bool {
 fn flush(word: &mut String, tokens: &mut Vec<Token>) {
     let Some(first) = word.chars().next() else { return };
     let script = Script::of(first);
-    let roman: String = word.chars().map(any_ascii_char).collect();
-    let roman: String = roman.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     // The Arabic article is written together with its word.
-    let (article, rest) = match (script, roman.strip_prefix("al")) {
-        (Script::Arabic, Some(rest)) if rest.len() > 2 => (true, rest.to_owned()),
-        _ => (false, roman),
-    };
-    if article {
+    let bare = word.strip_prefix(ARABIC_ARTICLE).filter(|rest| rest.chars().nth(2).is_some());
+    if bare.is_some() {
         tokens.push(Token { class: Class::Particle, ..Token::new("al".to_owned(), "", script) });
     }
-    if !rest.is_empty() {
-        let rest = if script == Script::Arabic { with_vowels(rest) } else { rest };
-        tokens.push(Token::new(rest, word, script));
+    let roman: String = bare.unwrap_or(word).chars().map(any_ascii_char).collect();
+    let roman: String = roman.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    if !roman.is_empty() {
+        let roman = if script == Script::Arabic { with_vowels(roman) } else { roman };
+        tokens.push(Token::new(roman, word, script));
     }
     word.clear();
 }

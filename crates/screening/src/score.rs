@@ -60,8 +60,8 @@ pub struct Score {
     pub parts: Vec<Part>,
 }
 
-/// Scores from here on are reported as matches unless the caller says otherwise. Chosen together with the weights of the
-/// name comparison: docs/screening.md.
+/// Scores from here on are reported as matches unless the caller says otherwise; its error rates are in
+/// docs/screening.md.
 pub const THRESHOLD: f32 = 0.7;
 
 /// A name alone leaves room above it, so that corroborated matches rank before it.

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use csv::StringRecord;
 use serde_json::{Value, json};
 use vultus_screening::lists::{self, File, List, Source};
-use vultus_screening::{BirthDate, Country, Facts, Gender, Kind, Query, Screener, THRESHOLD};
+use vultus_screening::{Answer, BirthDate, Country, Facts, Gender, Kind, Query, Screener, THRESHOLD};
 
 use super::metrics::{mean, ratio};
 
@@ -20,6 +20,8 @@ struct Pair {
 
 /// Hits that are looked at for the first one of a list.
 const HITS: usize = 20;
+/// Runs of a query of which the fastest counts.
+const RUNS: usize = 3;
 
 /// Measures on `name_pairs.csv`, `un_queries_positive.csv` and `negatives.csv` in `folder`, with the lists in `lists`.
 pub fn run(folder: &Path, lists: &Path) -> anyhow::Result<Value> {
@@ -151,15 +153,30 @@ fn listed_first(screener: &Screener, rows: &[Row], facts: bool, times_ms: &mut V
             gender: None,
         };
         let query = Query { name: row.get("query_treated").to_owned(), facts: known };
-        let began = Instant::now();
-        let answer = screener.search(&query, 0.0, HITS)?;
-        times_ms.push(began.elapsed().as_secs_f64() * 1000.0);
+        let answer = timed(screener, &query, 0.0, times_ms)?;
         let first = answer.hits.iter().find(|hit| hit.source == Source::UnConsolidated);
         let right = first.filter(|hit| row.get("expected_dataids").split('|').any(|id| id == hit.entity.id));
         found.first += usize::from(right.is_some());
         found.over += usize::from(right.is_some_and(|hit| hit.score.score >= THRESHOLD));
     }
     Ok(found)
+}
+
+/// The answer, and the least time of a few runs: what other programs take of the processor is not the query's.
+fn timed<'s>(
+    screener: &'s Screener,
+    query: &Query,
+    threshold: f32,
+    times_ms: &mut Vec<f64>,
+) -> anyhow::Result<Answer<'s>> {
+    let mut least = f64::INFINITY;
+    for _ in 0..RUNS {
+        let began = Instant::now();
+        screener.search(query, threshold, HITS)?;
+        least = least.min(began.elapsed().as_secs_f64() * 1000.0);
+    }
+    times_ms.push(least);
+    Ok(screener.search(query, threshold, HITS)?)
 }
 
 /// How many of the people are flagged although they are on no list.
@@ -173,9 +190,7 @@ fn flagged(screener: &Screener, rows: &[Row], facts: bool, times_ms: &mut Vec<f6
             gender: Gender::parse(row.get("gender")).filter(|_| facts),
         };
         let query = Query { name: row.get("full_name").to_owned(), facts: known };
-        let began = Instant::now();
-        let answer = screener.search(&query, THRESHOLD, HITS)?;
-        times_ms.push(began.elapsed().as_secs_f64() * 1000.0);
+        let answer = timed(screener, &query, THRESHOLD, times_ms)?;
         flagged += usize::from(!answer.hits.is_empty());
     }
     Ok(flagged)
