@@ -8,7 +8,7 @@ use super::text::TextBox;
 const MIN_ASPECT: f32 = 10.0;
 
 /// How many groups are worth reading.
-const MAX_GROUPS: usize = 5;
+const MAX_GROUPS: usize = 6;
 
 /// Candidate zones, likeliest first, each with its lines from top to bottom as the boxes are turned.
 pub fn groups(boxes: &[TextBox]) -> Vec<Vec<TextBox>> {
@@ -17,14 +17,21 @@ pub fn groups(boxes: &[TextBox]) -> Vec<Vec<TextBox>> {
     let next: Vec<Option<usize>> = lines.iter().map(|line| below(line, &lines)).collect();
     let mut groups: Vec<Vec<TextBox>> = Vec::new();
     for first in 0..lines.len() {
-        let chain: Vec<usize> = std::iter::successors(Some(first), |&line| next[line]).take(4).collect();
-        // A fourth line means running text, of which the last lines still may be a zone.
-        if (2..=3).contains(&chain.len()) {
-            groups.push(chain.into_iter().map(|line| lines[line]).collect());
+        let chain: Vec<TextBox> =
+            std::iter::successors(Some(first), |&line| next[line]).take(3).map(|line| lines[line]).collect();
+        // A line of other text, or the edge of the card, may follow two lines or precede them.
+        for count in 2..=chain.len() {
+            groups.push(chain[..count].to_vec());
         }
     }
-    // The zone is the longest print of nearly every document; of its two last lines alone it is never.
-    let weight = |group: &Vec<TextBox>| group[0].width * if group.len() == 3 { 1.1 } else { 1.0 };
+    // The zone is the longest print of nearly every document, and its lines are equal; two lines of a zone of three are
+    // tried after all three.
+    let weight = |group: &Vec<TextBox>| {
+        let widths = || group.iter().map(|line| line.width);
+        let least = widths().fold(f32::INFINITY, f32::min);
+        let most = widths().fold(0.0, f32::max);
+        least * (least / most).powi(2) * if group.len() == 3 { 1.05 } else { 1.0 }
+    };
     groups.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
     groups.truncate(MAX_GROUPS);
     groups

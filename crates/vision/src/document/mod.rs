@@ -5,6 +5,7 @@
 
 pub mod aamva;
 pub mod barcode;
+pub mod checks;
 pub mod date;
 mod grey;
 mod locate;

@@ -6,7 +6,7 @@ use super::locate;
 use super::mrz::{self, Format, Mrz};
 use super::ocr::Recogniser;
 use super::orientation::Orientation;
-use super::spell::{Alphabet, Spelling, Steps, spell};
+use super::spell::{Alphabet, Positions, Spelling, Steps, spell};
 use super::text::{TextBox, TextDetector};
 use crate::error::Error;
 use crate::image::Image;
@@ -21,7 +21,7 @@ pub struct Zone {
     pub mrz: Mrz,
     /// Where its lines are, from the first to the last, turned so that they read from left to right.
     pub lines: Vec<TextBox>,
-    /// Mean log probability of a step of the reading, at most 0; nearer to 0 is surer.
+    /// Mean log probability of a character of the reading, at most 0; nearer to 0 is surer.
     pub score: f32,
 }
 
@@ -58,12 +58,19 @@ pub struct Reader {
 /// pixels, and is found on every picture of the evaluation set.
 const DETECTION_SIDE: u32 = 640;
 
-/// Widths, in pixels of the recogniser's input, at which a line of a zone is read, the second where digits fail at the
-/// first: two or three steps a character. Broader lines cost more and were read worse.
-const LINE_WIDTHS: [u32; 2] = [720, 960];
+/// Widths, in pixels of the recogniser's input, at which a line of a zone is read: two or three steps a character. The
+/// later ones are for readings in which digits fail or that are not sure; broader lines cost more.
+const LINE_WIDTHS: [u32; 3] = [720, 960, 1320];
 
 /// A reading below this score is no zone, or one upside down.
 const MIN_SCORE: f32 = -0.9;
+
+/// From this score on a reading whose digits hold needs no second one.
+const SURE_SCORE: f32 = -0.15;
+
+/// How much likelier, a character, a reading with letters in the places of digits has to be to count where digits fail:
+/// the document is then printed so.
+const LETTERS_ADVANTAGE: f32 = 0.05;
 
 impl Reader {
     /// Loads the text networks.
@@ -104,7 +111,7 @@ impl Reader {
                 if zone.mrz.all_hold() {
                     return Ok(Some(zone));
                 }
-                if best.as_ref().is_none_or(|best| failures(&zone) < failures(best)) {
+                if best.as_ref().is_none_or(|best| better(&zone, best)) {
                     best = Some(zone);
                 }
             }
@@ -126,13 +133,20 @@ impl Reader {
                     Ok(self.alphabet.reduce(posteriors.steps()))
                 })
                 .collect::<Result<Vec<Steps>, Error>>()?;
-            let Some((texts, score)) = likeliest(&steps) else { return Ok(best) };
-            let Ok(mrz) = mrz::corrected(&texts, today) else { return Ok(best) };
+            let Some((format, texts, score)) = likeliest(&steps) else { return Ok(best) };
+            let Ok(mut mrz) = mrz::corrected(&texts, today) else { return Ok(best) };
+            if !mrz.all_hold()
+                && let Some((texts, with_letters)) = spell_all(&steps, format, Positions::LettersForDigits)
+                && with_letters > score + LETTERS_ADVANTAGE
+                && let Ok(as_printed) = mrz::corrected(&texts, today)
+            {
+                mrz = as_printed;
+            }
             let zone = Zone { mrz, lines: lines.to_vec(), score };
-            if best.as_ref().is_none_or(|best| failures(&zone) < failures(best)) {
+            if best.as_ref().is_none_or(|best| better(&zone, best)) {
                 best = Some(zone);
             }
-            if best.as_ref().is_some_and(|best| best.mrz.all_hold()) {
+            if best.as_ref().is_some_and(|best| best.mrz.all_hold() && best.score >= SURE_SCORE) {
                 break;
             }
         }
@@ -170,26 +184,35 @@ impl Reader {
     }
 }
 
-fn failures(zone: &Zone) -> usize {
-    zone.mrz.failed().count()
+/// Fewer failed digits first, then the surer reading.
+fn better(one: &Zone, other: &Zone) -> bool {
+    let failures = |zone: &Zone| zone.mrz.failed().count();
+    failures(one) < failures(other) || (failures(one) == failures(other) && one.score > other.score)
 }
 
-/// The format, among those with as many lines, whose spelling of all lines is likeliest.
-fn likeliest(steps: &[Steps]) -> Option<(Vec<String>, f32)> {
+/// The format, among those with as many lines, whose spelling of all lines is likeliest, and its score.
+fn likeliest(steps: &[Steps]) -> Option<(Format, Vec<String>, f32)> {
     let formats: &[Format] = match steps.len() {
         1 => &[Format::DrivingLicence],
         2 => &[Format::Td3, Format::Td2, Format::MrvA, Format::MrvB, Format::FrenchId],
         _ => &[Format::Td1],
     };
     let spelled = formats.iter().filter_map(|&format| {
-        let lines = steps.iter().enumerate().map(|(line, steps)| spell(steps, format, line));
-        lines.collect::<Option<Vec<Spelling>>>()
+        let (texts, score) = spell_all(steps, format, Positions::Restricted)?;
+        Some((format, texts, score))
     });
-    let scored = spelled.map(|lines| {
-        let score = lines.iter().map(|line| line.score).sum::<f32>() / lines.len() as f32;
-        (lines.into_iter().map(|line| line.text).collect(), score)
-    });
-    scored.max_by(|a: &(Vec<String>, f32), b| a.1.total_cmp(&b.1)).filter(|(_, score)| *score >= MIN_SCORE)
+    // Compared by the whole reading: the steps are the same, and a format with more characters is no likelier for it.
+    let total = |(format, _, score): &(Format, Vec<String>, f32)| score * format.size().1 as f32;
+    spelled.max_by(|a, b| total(a).total_cmp(&total(b))).filter(|(_, _, score)| *score >= MIN_SCORE)
+}
+
+/// All lines as a format, and the mean log probability of a character.
+fn spell_all(steps: &[Steps], format: Format, positions: Positions) -> Option<(Vec<String>, f32)> {
+    let lines = steps.iter().enumerate().map(|(line, steps)| spell(steps, format, line, positions));
+    let lines = lines.collect::<Option<Vec<Spelling>>>()?;
+    let total: f32 = lines.iter().map(|line| line.score).sum();
+    let characters: usize = lines.iter().map(|line| line.text.len()).sum();
+    Some((lines.into_iter().map(|line| line.text).collect(), total / characters as f32))
 }
 
 fn stage(models: &Models, role: Role) -> Result<(Box<dyn Network>, InputSpec), Error> {

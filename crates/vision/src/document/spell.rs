@@ -5,7 +5,7 @@
 //! Doc 9303 is used besides the classes of the positions: three fillers end a name, and only fillers follow.
 
 use super::mrz::Format;
-use super::mrz::layout::{Field, Layout};
+use super::mrz::layout::{Class, Field, Layout};
 
 /// Symbols of the zone: fillers last, told apart by their place in a run of fillers.
 const SYMBOLS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789<<<";
@@ -57,7 +57,7 @@ impl Alphabet {
 pub struct Spelling {
     /// The characters.
     pub text: String,
-    /// Log probability of the best path, over the number of steps: comparable between formats on the same steps.
+    /// Log probability of the best path.
     pub score: f32,
 }
 
@@ -65,14 +65,23 @@ pub struct Spelling {
 const STAY: u8 = u8::MAX;
 const FROM_BLANK: u8 = 0x80;
 
+/// Which characters a position may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Positions {
+    /// Those of the format.
+    Restricted,
+    /// The same, and letters where the format has digits: what is printed on a document that is not as the format says.
+    LettersForDigits,
+}
+
 /// The likeliest text of line `line` of `format`; `None` when there are fewer steps than characters.
-pub fn spell(steps: &Steps, format: Format, line: usize) -> Option<Spelling> {
+pub fn spell(steps: &Steps, format: Format, line: usize, positions: Positions) -> Option<Spelling> {
     let length = format.size().1;
     let count = steps.0.len();
     if count < length {
         return None;
     }
-    let rules = Rules::new(format, line);
+    let rules = Rules::new(format, line, positions);
     // For each number of characters so far: scores with the last label showing, and with "no character" after it.
     let mut showing = vec![[IMPOSSIBLE; LABELS]; length + 1];
     let mut after = vec![[IMPOSSIBLE; LABELS]; length + 1];
@@ -148,7 +157,7 @@ fn trace(
     }
     text.reverse();
     let text = String::from_utf8(text).ok().filter(|text| text.len() == length)?;
-    Some(Spelling { text, score: score / count as f32 })
+    Some(Spelling { text, score })
 }
 
 /// What a format allows at the positions of a line.
@@ -159,10 +168,13 @@ struct Rules {
 }
 
 impl Rules {
-    fn new(format: Format, line: usize) -> Self {
+    fn new(format: Format, line: usize, positions: Positions) -> Self {
         let layout = Layout::of(format);
         let allowed = |column| {
-            let class = layout.class(line, column);
+            let class = match layout.class(line, column) {
+                Class::Digit if positions == Positions::LettersForDigits => Class::Any,
+                class => class,
+            };
             let first = (line, column) == (0, 0);
             std::array::from_fn(|label| {
                 let c = char::from(SYMBOLS[label]);
@@ -215,26 +227,29 @@ mod tests {
 
     #[test]
     fn positions_decide_between_look_alikes() {
-        let read = |text, line, doubts: &[_]| spell(&steps(text, doubts), Format::Td3, line).unwrap().text;
+        let read = |text, line, doubts: &[_]| {
+            spell(&steps(text, doubts), Format::Td3, line, Positions::Restricted).unwrap().text
+        };
         assert_eq!(read(NAMES, 0, &[]), NAMES);
         assert_eq!(read(DATA, 1, &[(12, '0'), (15, 'O'), (19, 'Z')]), DATA);
     }
 
     #[test]
     fn fillers_end_a_name() {
-        let text = spell(&steps(NAMES, &[(30, 'C'), (35, 'K')]), Format::Td3, 0).unwrap().text;
+        let text = spell(&steps(NAMES, &[(30, 'C'), (35, 'K')]), Format::Td3, 0, Positions::Restricted).unwrap().text;
         assert_eq!(text, NAMES);
     }
 
     #[test]
     fn the_right_length_scores_best() {
         let steps = steps("I<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<", &[]);
-        let score = |format| spell(&steps, format, 0).map_or(IMPOSSIBLE, |spelling| spelling.score);
+        let score =
+            |format| spell(&steps, format, 0, Positions::Restricted).map_or(IMPOSSIBLE, |spelling| spelling.score);
         assert!(score(Format::Td2) > score(Format::Td3) && score(Format::Td2) > score(Format::Td1));
     }
 
     #[test]
     fn too_few_steps_are_no_line() {
-        assert_eq!(spell(&Steps(vec![[0.0; ALPHABET + 1]; 20]), Format::Td1, 0), None);
+        assert_eq!(spell(&Steps(vec![[0.0; ALPHABET + 1]; 20]), Format::Td1, 0, Positions::Restricted), None);
     }
 }

@@ -162,11 +162,14 @@ fn leading_number(text: &str) -> Option<u32> {
     text[..end].parse().ok().filter(|&number| number > 0)
 }
 
-/// Nine digits get the hyphen of ZIP+4, and four zeros of padding go.
+/// Nine digits get the hyphen of ZIP+4, and zeros of padding go.
 fn postal_code(text: &str) -> String {
     match text.split_at_checked(5) {
-        Some((zip, "0000" | "")) if digits(zip, 5).is_some() => zip.to_owned(),
-        Some((zip, more)) if digits(text, 9).is_some() => format!("{zip}-{more}"),
+        Some((zip, more)) if digits(zip, 5).is_some() => match more.trim() {
+            padding if padding.bytes().all(|b| b == b'0') => zip.to_owned(),
+            more if digits(more, 4).is_some() => format!("{zip}-{more}"),
+            _ => text.to_owned(),
+        },
         _ => text.to_owned(),
     }
 }

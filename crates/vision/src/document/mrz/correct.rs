@@ -1,9 +1,11 @@
 //! Misread characters put right where a check digit proves it.
 //!
 //! Two kinds of substitution are tried in the positions that a failed digit covers, and at the digit itself: one that
-//! the position demands (a letter in a date), and one between characters that look alike where the position allows both.
-//! The first kind is taken together, since each of its characters is certainly wrong; of the second, at most one. A
-//! correction counts only when it is the only one that makes the digit hold: two ways to make it hold are a guess.
+//! the position demands (a letter in a date), and one between O and 0, or from a letter to the filler, where the position
+//! allows both. The first kind is taken together, since each of its characters is certainly wrong; of the second, at most
+//! one, and of few pairs: one failed digit in ten holds by chance after any substitution, and would hide a forged
+//! character. A correction counts only when it is the only one that makes the digit hold (two ways are a guess), and all only when the
+//! composite digit, where there is one, holds at the end.
 
 use super::layout::{Class, Digit, Layout};
 use super::{Checked, Date, Error, Mrz, check, parse, read};
@@ -21,9 +23,12 @@ pub struct Correction {
     pub corrected: char,
 }
 
-/// Characters of OCR-B that readers confuse.
-const ALIKE: &[(char, &str)] =
-    &[('0', "OQD"), ('1', "I"), ('2', "Z"), ('4', "A"), ('5', "S"), ('6', "G"), ('7', "Z"), ('8', "B"), ('<', "KSCE")];
+/// Digits, and the letters of OCR-B that readers take for them.
+const FORCED: &[(char, &str)] =
+    &[('0', "OQD"), ('1', "IL"), ('2', "Z"), ('4', "A"), ('5', "S"), ('6', "G"), ('7', "T"), ('8', "B")];
+
+/// What is read, and what it can be, where the position allows both.
+const ALIKE: &[(char, char)] = &[('O', '0'), ('0', 'O'), ('Q', '0'), ('K', '<'), ('S', '<'), ('C', '<'), ('E', '<')];
 
 /// As [`parse`], then corrects. The result's `lines` are the corrected ones, `corrections` what differs.
 ///
@@ -40,6 +45,9 @@ pub fn corrected(lines: &[impl AsRef<str>], today: Date) -> Result<Mrz, Error> {
     }
     if let Some(digit) = layout.digits.iter().find(|digit| digit.of == Checked::Composite) {
         lines = repaired_composite(layout, digit, lines);
+        if !check(layout, digit, &lines).holds {
+            return Ok(mrz);
+        }
     }
     let corrections = differences(&mrz.lines, &lines);
     if corrections.is_empty() {
@@ -94,22 +102,22 @@ fn replace_by_class(layout: &Layout, lines: &mut [String], at: (usize, usize)) {
     let (class, c) = (layout.class(at.0, at.1), character(lines, at));
     if class == Class::Digit
         && !class.allows(c)
-        && let Some((right, _)) = ALIKE.iter().find(|(right, wrong)| *right != '<' && wrong.contains(c))
+        && let Some((right, _)) = FORCED.iter().find(|(_, wrong)| wrong.contains(c))
     {
         replace(lines, at, *right);
+    }
     }
 }
 
 /// The lines with one look-alike at `at`, for each that the position allows.
 fn alternatives(layout: &Layout, lines: &[String], at: (usize, usize)) -> Vec<Vec<String>> {
     let (class, c) = (layout.class(at.0, at.1), character(lines, at));
-    let others =
-        ALIKE.iter().flat_map(|(one, many)| many.chars().flat_map(move |other| [(*one, other), (other, *one)]));
-    others
+    ALIKE
+        .iter()
         .filter(|(from, to)| *from == c && class.allows(*to))
         .map(|(_, to)| {
             let mut changed = lines.to_vec();
-            replace(&mut changed, at, to);
+            replace(&mut changed, at, *to);
             changed
         })
         .collect()
