@@ -106,7 +106,6 @@ fn replace_by_class(layout: &Layout, lines: &mut [String], at: (usize, usize)) {
     {
         replace(lines, at, *right);
     }
-    }
 }
 
 /// The lines with one look-alike at `at`, for each that the position allows.
