@@ -65,8 +65,11 @@ const LINE_WIDTHS: [u32; 3] = [720, 960, 1320];
 /// A reading below this score is no zone, or one upside down.
 const MIN_SCORE: f32 = -0.9;
 
-/// From this score on a reading whose digits hold needs no second one.
+/// From this score on a reading whose digits hold needs no second one, and no other one is tried upside down.
 const SURE_SCORE: f32 = -0.15;
+
+/// From this score on failed digits are printed so, and reading again would not change them.
+const CLEAR_SCORE: f32 = -0.05;
 
 /// How much likelier, a character, a reading with letters in the places of digits has to be to count where digits fail:
 /// the document is then printed so.
@@ -108,7 +111,7 @@ impl Reader {
             let upside_down: Vec<TextBox> = group.iter().rev().map(TextBox::reversed).collect();
             for lines in [group, upside_down] {
                 let Some(zone) = self.zone(image, &lines, today)? else { continue };
-                if zone.mrz.all_hold() {
+                if zone.mrz.all_hold() || zone.score >= SURE_SCORE {
                     return Ok(Some(zone));
                 }
                 if best.as_ref().is_none_or(|best| better(&zone, best)) {
@@ -146,7 +149,8 @@ impl Reader {
             if best.as_ref().is_none_or(|best| better(&zone, best)) {
                 best = Some(zone);
             }
-            if best.as_ref().is_some_and(|best| best.mrz.all_hold() && best.score >= SURE_SCORE) {
+            let enough = |best: &Zone| best.score >= if best.mrz.all_hold() { SURE_SCORE } else { CLEAR_SCORE };
+            if best.as_ref().is_some_and(enough) {
                 break;
             }
         }
@@ -218,6 +222,6 @@ fn spell_all(steps: &[Steps], format: Format, positions: Positions) -> Option<(V
 fn stage(models: &Models, role: Role) -> Result<(Box<dyn Network>, InputSpec), Error> {
     let entry = models.entry(role)?;
     let input = entry.input.clone().ok_or_else(|| Error::Model(format!("{} has no input description", entry.file)))?;
-    let network = OnnxNetwork::load(models, &models.stock_graph(role)?)?;
+    let network = OnnxNetwork::load(models, &models.graph(role)?)?;
     Ok((Box::new(network), input))
 }
