@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 
-use crate::compare::{self, Outline, Weights};
 use crate::entity::Kind;
 use crate::folding;
 use crate::names::{self, Class, Token, Tokens};
 use crate::rarity::Rarity;
+use crate::words::{self, Outline, Weights};
 
 /// A listed name, ready for comparison.
 #[derive(Debug)]
@@ -152,9 +152,9 @@ impl Index {
         let own = Outline::of(term);
         let mut alike: Vec<(u32, f32)> = candidates
             .into_iter()
-            .filter(|at| compare::may_be_similar(&own, &self.outlines[*at as usize], weights))
+            .filter(|at| words::may_be_similar(&own, &self.outlines[*at as usize], weights))
             .filter_map(|at| {
-                let (similarity, _) = compare::similarity(term, &self.words[at as usize].token, weights);
+                let (similarity, _) = words::similarity(term, &self.words[at as usize].token, weights);
                 (similarity > 0.0).then_some((at, similarity))
             })
             .collect();

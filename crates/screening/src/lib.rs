@@ -15,10 +15,12 @@ mod rarity;
 mod score;
 mod screener;
 mod script;
+mod words;
 
-pub use compare::{Comparison, How, Pair};
+pub use compare::{Comparison, Pair};
 pub use country::Country;
 pub use dates::{Agreement, BirthDate};
 pub use entity::{Address, Entity, Gender, Identifier, Kind, Name, NameKind};
 pub use score::{Facts, Part, Score, THRESHOLD, What};
 pub use screener::{Answer, Hit, Query, QueryError, Screener};
+pub use words::How;

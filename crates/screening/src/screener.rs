@@ -2,13 +2,14 @@
 
 use std::cmp::Ordering;
 
-use crate::compare::{self, Weights};
+use crate::compare;
 use crate::entity::{Entity, Kind, NameKind};
 use crate::index::Index;
 use crate::lists::{List, Source, Version};
 use crate::names::{self, Class, MAX_CHARS, Tokens};
 use crate::rarity::Rarity;
 use crate::score::{self, Facts, Score};
+use crate::words::Weights;
 
 /// Who is looked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
