@@ -65,26 +65,22 @@ pub struct Args {
 /// # Errors
 /// When the data or the models are absent or unreadable; the message names the file.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let report = if args.task == Task::Sanctions {
-        // No model is needed for it.
-        let folder = folder(&args.data, "sanctions", "name_pairs.csv")?;
-        sanctions::run(&folder, args.lists.as_deref().unwrap_or(&folder))?
-    } else {
-        with_engine(args)?
+    let params = args.vision.params(args.images.limits());
+    // Not every task needs the models.
+    let workers = || -> anyhow::Result<Workers> {
+        Ok(Workers { models: Models::open(&args.models.path())?, params, threads: args.engine.threads() })
+    };
+    let report = match args.task {
+        Task::Verification => verification::run(&workers()?, &folder(&args.data, "lfw", "pairs.csv")?)?,
+        Task::Landmarks => landmarks::run(&workers()?, &folder(&args.data, "landmarks68", "landmarks68.json")?)?,
+        Task::Detection => detection::run(&workers()?, &folder(&args.data, "detection", "boxes.json")?)?,
+        Task::Pad => pad::run(&workers()?, &folder(&args.data, "pad", "labels.csv")?)?,
+        Task::Sanctions => {
+            let folder = folder(&args.data, "sanctions", "name_pairs.csv")?;
+            sanctions::run(&folder, args.lists.as_deref().unwrap_or(&folder))?
+        }
     };
     if args.json { print(&serde_json::to_string_pretty(&report)?) } else { print(&table(&report, 0)) }
-}
-
-fn with_engine(args: &Args) -> anyhow::Result<Value> {
-    let params = args.vision.params(args.images.limits());
-    let workers = Workers { models: Models::open(&args.models.path())?, params, threads: args.engine.threads() };
-    match args.task {
-        Task::Verification => verification::run(&workers, &folder(&args.data, "lfw", "pairs.csv")?),
-        Task::Landmarks => landmarks::run(&workers, &folder(&args.data, "landmarks68", "landmarks68.json")?),
-        Task::Detection => detection::run(&workers, &folder(&args.data, "detection", "boxes.json")?),
-        Task::Pad => pad::run(&workers, &folder(&args.data, "pad", "labels.csv")?),
-        Task::Sanctions => sanctions::run(&args.data, &args.data),
-    }
 }
 
 /// The folder that holds `labels`: `data` itself or the folder `name` in it.
