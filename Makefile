@@ -6,7 +6,7 @@ CARGO_DENY_VERSION := 0.20.2
 export VULTUS_MODELS_DIR := $(abspath $(MODELS))
 export PATH := $(abspath $(TOOLS))/bin:$(PATH)
 
-.PHONY: test fmt clippy deny unit models bench openapi
+.PHONY: test fmt clippy deny unit models bench
 
 test: fmt clippy deny unit
 	@echo "all checks passed"
@@ -35,7 +35,3 @@ models:
 
 bench: models
 	cargo bench --workspace --locked
-
-# Writes openapi.json anew from the handlers; a test fails when it is stale.
-openapi:
-	VULTUS_WRITE_OPENAPI=1 cargo test --locked -p vultus openapi

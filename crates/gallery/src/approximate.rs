@@ -8,13 +8,13 @@
 //!
 //! Measured against it, on 200,000 embeddings with the covariance of real ones: an inverted file over k-means cells (256
 //! to 2,048 of them) had to scan 22 to 45 % of all rows for a recall of 0.995, because a probe at a cosine of 0.6 often
-//! lies in another cell than its nearest row. Sketches of 32 axes need a twenty times longer shortlist, signs of
-//! random projections (RaBitQ's idea) need twice the bytes for the same one.
+//! lies in another cell than its nearest row. Sketches of 32 axes need a
+//! thirty times longer shortlist; the signs of 512 random projections a shorter one, but twice the bytes to scan.
 
 use std::ops::Range;
 
 use crate::axes::{self, main_axes};
-use crate::distance::{BLOCK_BYTES, BLOCK_ROWS, SKETCH_BYTES, dot, scan_sketches};
+use crate::distance::{BLOCK_BYTES, BLOCK_ROWS, SKETCH_BYTES, Weights, dot, scan_sketches};
 use crate::exact::Top;
 use crate::rows::Rows;
 
@@ -38,6 +38,11 @@ const RESERVE: usize = 4;
 const SHORTLIST_MIN: usize = 512;
 /// Beyond this part of all rows a shortlist does not pay.
 const SHORTLIST_MAX: f64 = 0.05;
+
+/// Blocks that are scored between two looks at the results: they stay in the first-level cache.
+const RUN: usize = 32;
+/// One block in so many shows which scores are worth collecting.
+const SAMPLED: usize = 16;
 
 /// How to sketch embeddings: what is learnt from a sample of the gallery.
 #[derive(Clone)]
@@ -81,7 +86,7 @@ impl Training {
         Self { dimension, gallery: rows.len(), sample }
     }
 
-    /// Computes the index; about half a second for 512 dimensions, whatever the size of the gallery.
+    /// Computes the index; about a second for 512 dimensions, whatever the size of the gallery.
     pub fn run(self) -> Trained {
         let axes = main_axes(&self.sample, self.dimension, AXES);
         let variances = axes::second_moments(&self.sample, &axes, self.dimension);
@@ -105,7 +110,8 @@ impl Sketcher {
         bytes
     }
 
-    /// The part of the rows that has to be on the shortlist, found by searching the sample for distorted rows of itself.
+    /// The part of the rows that has to be on the shortlist, found by searching the sample for the rows most like
+    /// distorted rows of itself.
     ///
     /// What is added to a row is the difference of two others, which spreads over the axes like the embeddings do.
     fn measure_shortlist(&self, sample: &[f32], dimension: usize) -> f64 {
@@ -120,7 +126,9 @@ impl Sketcher {
                     row(at + count / 3).iter().zip(row(at + count / 2 + 1)).map(|(a, b)| a - b).collect();
                 let weight = (1.0 - TRIAL_COSINE * TRIAL_COSINE).sqrt() / dot(&noise, &noise).sqrt().max(f32::EPSILON);
                 let probe: Vec<f32> = row(at).iter().zip(&noise).map(|(a, b)| a * TRIAL_COSINE + b * weight).collect();
-                sketches.rank_of(at, &SketchProbe::new(self, &probe), count)
+                let cosines = sample.chunks_exact(dimension).map(|row| dot(row, &probe));
+                let nearest = cosines.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(at, |(nearest, _)| nearest);
+                sketches.rank_of(nearest, &weights(self, &probe), count)
             })
             .collect();
         ranks.sort_unstable();
@@ -129,25 +137,16 @@ impl Sketcher {
     }
 }
 
-/// A probe in the form that sketches are multiplied with.
-pub(crate) struct SketchProbe {
-    low: [i16; SKETCH_BYTES],
-    high: [i16; SKETCH_BYTES],
-    /// What codes in the middle of their range give.
-    middle: i16,
-}
-
-impl SketchProbe {
-    pub fn new(sketcher: &Sketcher, probe: &[f32]) -> Self {
-        // Sums are kept modulo 2^16. A sketch stands for a vector of at most unit length and its rounding error.
-        let rounding = 0.5 * dot(&sketcher.steps, &sketcher.steps).sqrt();
-        let factor = f32::from(i16::MAX) / (1.1 + rounding);
-        let axes = sketcher.axes.chunks_exact(probe.len()).zip(&sketcher.steps);
-        let weights: Vec<i16> = axes.map(|(axis, step)| (dot(axis, probe) * step * factor).round() as i16).collect();
-        let middle = weights.iter().map(|weight| i32::from(*weight)).sum::<i32>() as f32 * (CODE_MAX / 2.0);
-        let half = |from: usize| std::array::from_fn(|at| weights[from + at]);
-        Self { low: half(0), high: half(SKETCH_BYTES), middle: middle as i32 as i16 }
-    }
+/// The form of a probe that sketches are multiplied with.
+pub(crate) fn weights(sketcher: &Sketcher, probe: &[f32]) -> Weights {
+    // Sums are kept modulo 2^16. A sketch stands for a vector of at most unit length and its rounding error.
+    let rounding = 0.5 * dot(&sketcher.steps, &sketcher.steps).sqrt();
+    let factor = f32::from(i16::MAX) / (1.1 + rounding);
+    let axes = sketcher.axes.chunks_exact(probe.len()).zip(&sketcher.steps);
+    let weights: Vec<i16> = axes.map(|(axis, step)| (dot(axis, probe) * step * factor).round() as i16).collect();
+    let middle = weights.iter().map(|weight| i32::from(*weight)).sum::<i32>() as f32 * (CODE_MAX / 2.0);
+    let half = |from: usize| std::array::from_fn(|at| weights[from + at]);
+    Weights { low: half(0), high: half(SKETCH_BYTES), middle: middle as i32 as i16 }
 }
 
 impl Sketches {
@@ -193,32 +192,60 @@ impl Sketches {
     }
 
     /// Offers the products of the sketches of `range`, which starts at a block, with each probe.
-    pub fn scan(&self, range: Range<usize>, probes: &[SketchProbe], tops: &mut [Top]) {
-        let blocks = self.blocks.as_chunks::<BLOCK_BYTES>().0;
-        for start in range.clone().step_by(BLOCK_ROWS) {
-            let rows = BLOCK_ROWS.min(range.end - start);
+    pub fn scan(&self, range: Range<usize>, probes: &[Weights], tops: &mut [Top]) {
+        self.raise_floors(&range, probes, tops);
+        let mut scores = [[0; BLOCK_ROWS]; RUN];
+        for start in range.clone().step_by(RUN * BLOCK_ROWS) {
+            let rows = start..range.end.min(start + RUN * BLOCK_ROWS);
             for (probe, top) in probes.iter().zip(tops.iter_mut()) {
-                let scores = self.scores(&blocks[start / BLOCK_ROWS], probe);
-                let floor = top.floor().max(f32::from(i16::MIN)) as i16;
-                // Nearly all blocks have nothing to offer; the largest score is found without a branch for each.
-                if scores.iter().fold(i16::MIN, |most, score| most.max(*score)) >= floor {
-                    for (at, score) in scores[..rows].iter().enumerate() {
-                        top.offer(start + at, f32::from(*score));
-                    }
-                }
+                scan_sketches(self.blocks_of(&rows), probe, &mut scores);
+                offer(&scores, rows.clone(), top);
             }
         }
     }
 
-    fn scores(&self, block: &[u8; BLOCK_BYTES], probe: &SketchProbe) -> [i16; BLOCK_ROWS] {
-        scan_sketches(block, &probe.low, &probe.high).map(|sum| sum.wrapping_sub(probe.middle))
+    /// Sees from every sixteenth block which score about twice as many rows reach as are wanted, so that all others need
+    /// not be collected first: without it, that takes as long as the scan.
+    fn raise_floors(&self, range: &Range<usize>, probes: &[Weights], tops: &mut [Top]) {
+        let mut scores = [[0; BLOCK_ROWS]];
+        for (probe, top) in probes.iter().zip(tops) {
+            if range.len() < 4 * top.count() {
+                continue;
+            }
+            let mut sampled = Top::new(2 * top.count() / SAMPLED + BLOCK_ROWS);
+            for start in range.clone().step_by(SAMPLED * BLOCK_ROWS) {
+                let rows = start..range.end.min(start + BLOCK_ROWS);
+                scan_sketches(self.blocks_of(&rows), probe, &mut scores);
+                offer(&scores, rows, &mut sampled);
+            }
+            top.raise(sampled.finish().1);
+        }
+    }
+
+    /// The blocks with the rows of `range`, which starts at a block.
+    fn blocks_of(&self, range: &Range<usize>) -> &[[u8; BLOCK_BYTES]] {
+        &self.blocks.as_chunks().0[range.start / BLOCK_ROWS..range.end.div_ceil(BLOCK_ROWS)]
     }
 
     /// How many of the first `rows` rows look more like the probe than row `slot` does.
-    fn rank_of(&self, slot: usize, probe: &SketchProbe, rows: usize) -> usize {
-        let blocks = self.blocks.as_chunks::<BLOCK_BYTES>().0;
-        let own = self.scores(&blocks[slot / BLOCK_ROWS], probe)[slot % BLOCK_ROWS];
-        blocks.iter().flat_map(|block| self.scores(block, probe)).take(rows).filter(|score| *score > own).count()
+    fn rank_of(&self, slot: usize, probe: &Weights, rows: usize) -> usize {
+        let mut scores = vec![[0; BLOCK_ROWS]; rows.div_ceil(BLOCK_ROWS)];
+        scan_sketches(self.blocks_of(&(0..rows)), probe, &mut scores);
+        let scores = &scores.as_flattened()[..rows];
+        scores.iter().filter(|score| **score > scores[slot]).count()
+    }
+}
+
+/// Offers the scores of the blocks that hold `rows`.
+fn offer(scores: &[[i16; BLOCK_ROWS]], rows: Range<usize>, top: &mut Top) {
+    for (start, scores) in rows.clone().step_by(BLOCK_ROWS).zip(scores) {
+        let floor = top.floor().max(f32::from(i16::MIN)) as i16;
+        // Nearly all blocks have nothing to offer; the largest score is found without a branch for each.
+        if scores.iter().fold(i16::MIN, |most, score| most.max(*score)) >= floor {
+            for (slot, score) in (start..rows.end).zip(scores) {
+                top.offer(slot, f32::from(*score));
+            }
+        }
     }
 }
 

@@ -57,7 +57,9 @@ fn orthonormalise(axes: &mut [f32], dimension: usize) {
             }
         }
         let norm = dot(axis, axis).sqrt();
-        axis.iter_mut().for_each(|value| *value = if norm > 0.0 { *value / norm } else { 0.0 });
+        for value in axis {
+            *value = if norm > 0.0 { *value / norm } else { 0.0 };
+        }
     }
 }
 

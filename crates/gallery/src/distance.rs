@@ -72,25 +72,33 @@ pub(crate) const SKETCH_BYTES: usize = 32;
 /// Bytes of a block of sketches.
 pub(crate) const BLOCK_BYTES: usize = BLOCK_ROWS * SKETCH_BYTES;
 
-/// Inner products, modulo 2^16, of a probe with a block of sketches: the first bytes of all rows, then the second ones,
-/// and so on. `low` has the probe's values for the lower four bits of each byte, `high` for the upper ones.
+/// A probe in the form that sketches are multiplied with.
+pub(crate) struct Weights {
+    /// For the lower four bits of each byte.
+    pub low: [i16; SKETCH_BYTES],
+    /// For the upper ones.
+    pub high: [i16; SKETCH_BYTES],
+    /// Is taken off every sum.
+    pub middle: i16,
+}
+
+/// Inner products, modulo 2^16, of a probe with blocks of sketches: of each block the first bytes of all rows, then the
+/// second ones, and so on.
 ///
 /// This order needs no sum across the lanes of a register, and so takes a quarter of the time of sketches that lie one
-/// after the other: 2.8 ms instead of 10.9 ms for a million on an AVX2 core.
+/// after the other: 2.7 ms instead of 10.9 ms for a million on an AVX2 core, 2.3 ms with AVX-512.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2+fma"))]
-pub(crate) fn scan_sketches(
-    block: &[u8; BLOCK_BYTES],
-    low: &[i16; SKETCH_BYTES],
-    high: &[i16; SKETCH_BYTES],
-) -> [i16; BLOCK_ROWS] {
-    let mut sums: [i16; BLOCK_ROWS] = [0; BLOCK_ROWS];
-    for (bytes, (low, high)) in block.as_chunks::<BLOCK_ROWS>().0.iter().zip(low.iter().zip(high)) {
-        for row in 0..BLOCK_ROWS {
-            let (a, b) = (i16::from(bytes[row] & 15), i16::from(bytes[row] >> 4));
-            sums[row] = sums[row].wrapping_add(a.wrapping_mul(*low)).wrapping_add(b.wrapping_mul(*high));
+pub(crate) fn scan_sketches(blocks: &[[u8; BLOCK_BYTES]], probe: &Weights, scores: &mut [[i16; BLOCK_ROWS]]) {
+    for (block, scores) in blocks.iter().zip(scores) {
+        let mut sums = [probe.middle.wrapping_neg(); BLOCK_ROWS];
+        for (bytes, (low, high)) in block.as_chunks::<BLOCK_ROWS>().0.iter().zip(probe.low.iter().zip(&probe.high)) {
+            for row in 0..BLOCK_ROWS {
+                let (a, b) = (i16::from(bytes[row] & 15), i16::from(bytes[row] >> 4));
+                sums[row] = sums[row].wrapping_add(a.wrapping_mul(*low)).wrapping_add(b.wrapping_mul(*high));
+            }
         }
+        *scores = sums;
     }
-    sums
 }
 
 #[cfg(test)]
@@ -140,10 +148,13 @@ mod tests {
         let block: [u8; BLOCK_BYTES] = std::array::from_fn(|at| (at * 37 % 251) as u8);
         let low: [i16; SKETCH_BYTES] = std::array::from_fn(|at| at as i16 * 5 - 70);
         let high: [i16; SKETCH_BYTES] = std::array::from_fn(|at| 40 - at as i16 * 3);
-        for (row, sum) in scan_sketches(&block, &low, &high).into_iter().enumerate() {
+        let mut scores = [[0; BLOCK_ROWS]; 2];
+        scan_sketches(&[[0; BLOCK_BYTES], block], &Weights { low, high, middle: 9 }, &mut scores);
+        assert_eq!(scores[0], [-9; BLOCK_ROWS]);
+        for (row, sum) in scores[1].into_iter().enumerate() {
             let byte = |at: usize| block[at * BLOCK_ROWS + row];
             let product = |at: usize| i16::from(byte(at) & 15) * low[at] + i16::from(byte(at) >> 4) * high[at];
-            assert_eq!(sum, (0..SKETCH_BYTES).map(product).sum::<i16>());
+            assert_eq!(sum, (0..SKETCH_BYTES).map(product).sum::<i16>() - 9);
         }
     }
 }

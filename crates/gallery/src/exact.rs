@@ -28,6 +28,15 @@ impl Top {
         Self { count: count.max(1), floor: f32::NEG_INFINITY, hits: Vec::new() }
     }
 
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Leaves out rows that score no more than `floor`, though there may be fewer than wanted then.
+    pub fn raise(&mut self, floor: f32) {
+        self.floor = self.floor.max(floor);
+    }
+
     pub fn floor(&self) -> f32 {
         self.floor
     }

@@ -161,8 +161,8 @@ impl<S: Clone + Eq + Hash> Gallery<S> {
     }
 
     /// A sample to compute an index from, when that pays: the gallery has more than 50,000 embeddings and grew by a
-    /// factor of 8 since the last time. It is a copy, so that the gallery is free while [`Training::run`] takes its half
-    /// second; [`Gallery::adopt`] then takes 2 µs of one thread for each embedding. Searches are exact until then.
+    /// factor of 8 since the last time. It is a copy, so that the gallery is free while [`Training::run`] takes its second
+    /// or so; [`Gallery::adopt`] then takes a few microseconds of one thread for each embedding. Searches are exact until then.
     pub fn training(&self) -> Option<Training> {
         let due = self.len() >= WORTHWHILE && self.len() / GROWTH >= self.trained;
         (due && self.dimension >= crate::approximate::AXES).then(|| Training::new(&self.rows, self.dimension))

@@ -144,7 +144,9 @@ impl<S: Clone + Eq + Hash> Members<S> {
         let last = self.subjects.len() as u32 - 1;
         if position != last {
             let rows: Vec<u32> = self.rows_at(last).collect();
-            rows.into_iter().for_each(|row| self.owners[row as usize] = position);
+            for row in rows {
+                self.owners[row as usize] = position;
+            }
             self.positions.insert(self.subjects[last as usize].clone(), position);
         }
         self.positions.remove(&self.subjects[position as usize]);

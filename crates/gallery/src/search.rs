@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::approximate::{SketchProbe, Sketches};
+use crate::approximate::{Sketches, weights};
 use crate::distance::BLOCK_ROWS;
 use crate::exact::{Hit, Top, scan_rows};
 use crate::rows::{Probe, Rows};
@@ -81,7 +81,7 @@ impl Search<'_> {
 
     /// The best `count` rows by the coarse plane among those with the best sketches.
     fn shortlisted(&self, sketches: &Sketches, probes: &[&Probe<'_>], count: usize, threads: usize) -> Vec<Top> {
-        let sketched: Vec<_> = probes.iter().map(|probe| SketchProbe::new(&sketches.sketcher, probe.values)).collect();
+        let sketched: Vec<_> = probes.iter().map(|probe| weights(&sketches.sketcher, probe.values)).collect();
         let length = sketches.shortlist(count, self.rows.len());
         let tops = self.parts(probes.len(), length, threads, |range, tops| sketches.scan(range, &sketched, tops));
         let coarse = |(probe, top): (&&Probe<'_>, Top)| {
@@ -136,6 +136,6 @@ impl Search<'_> {
 }
 
 /// The result of a thread, whose panic goes on here.
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+pub(crate) fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -26,7 +26,9 @@ fn vectors(count: usize, dimension: usize, seed: u64) -> Vec<Vec<f32>> {
 
 fn normal(mut vector: Vec<f32>) -> Vec<f32> {
     let norm = dot(&vector, &vector).sqrt();
-    vector.iter_mut().for_each(|value| *value /= norm);
+    for value in &mut vector {
+        *value /= norm;
+    }
     vector
 }
 
@@ -164,4 +166,38 @@ proptest! {
         let nearest = angles.iter().map(|angle| (angle - probe).abs()).fold(f32::INFINITY, f32::min);
         prop_assert!((first.cosine - nearest.cos()).abs() < 1e-4);
     }
+}
+
+/// Vectors that fill 40 of 128 axes, as those of a face model fill a part of theirs.
+fn face_like(count: usize, seed: u64) -> Vec<Vec<f32>> {
+    let axes = vectors(40, 128, 77);
+    let mix = |weights: Vec<f32>| {
+        let at = |at: usize| axes.iter().zip(&weights).map(|(axis, weight)| axis[at] * weight).sum();
+        normal((0..128).map(at).collect())
+    };
+    vectors(count, 40, seed).into_iter().map(mix).collect()
+}
+
+#[test]
+fn an_index_keeps_the_answers_through_changes() {
+    let mut gallery = Gallery::new(128);
+    let people = face_like(50_500, 5);
+    assert!(gallery.training().is_none(), "a small gallery is searched exactly");
+    people[..50_000].iter().enumerate().for_each(|(at, vector)| gallery.put(at as u128, at, vector));
+    gallery.index(2);
+    assert!(gallery.is_indexed() && gallery.training().is_none());
+    (0..1_000).for_each(|at| assert!(gallery.remove(at * 31)));
+    people[50_000..].iter().enumerate().for_each(|(at, vector)| gallery.put(1 << 40 | at as u128, 50_000 + at, vector));
+    let noise = face_like(400, 6);
+    let probes: Vec<Vec<f32>> = noise
+        .iter()
+        .enumerate()
+        .map(|(at, noise)| normal(people[at * 126].iter().zip(noise).map(|(a, b)| 0.7 * a + 0.7 * b).collect()))
+        .collect();
+    let probes: Vec<&[f32]> = probes.iter().map(Vec::as_slice).collect();
+    let (found, exact) = (gallery.search_many(&probes, 1, 2), gallery.search_exactly(&probes, 1, 2));
+    let same = found.iter().zip(&exact).filter(|(found, exact)| found == exact).count();
+    assert!(same >= 398, "{same} of 400");
+    let new = gallery.search(&people[50_499], 1).pop().unwrap();
+    assert!(new.subject == 50_499 && new.cosine > 0.999);
 }

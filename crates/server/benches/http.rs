@@ -72,7 +72,7 @@ impl Server {
         let key = key.ok_or_else(|| anyhow!("the server printed no key"))?.trim().to_owned();
         let server =
             Self { process, url: format!("http://127.0.0.1:{port}"), key, http: reqwest::Client::new(), _data: data };
-        for _ in 0..200 {
+        for _ in 0..600 {
             let ready = server.http.get(format!("{}/readyz", server.url)).send().await;
             if ready.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(server);

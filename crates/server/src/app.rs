@@ -1,5 +1,6 @@
 //! What the handlers share.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -11,6 +12,7 @@ use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::engine::Pool;
 use crate::galleries::Galleries;
+use crate::rate::RateLimit;
 use crate::secret::{self, Secret};
 use crate::{clock, http};
 
@@ -30,15 +32,19 @@ pub struct App {
     pub secret: Secret,
     /// Permits for the memory that request bodies take, in units of [`http::MEMORY_UNIT`].
     pub body_memory: Arc<Semaphore>,
+    /// The rate limit of the API keys, if there is one.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl App {
     /// Puts the parts together.
     pub fn new(config: Config, db: Db, engines: Arc<Pool<Engine>>, secret: Secret) -> Arc<Self> {
         let memory = config.http.body_memory_bytes.max(config.http.max_body_bytes).div_ceil(http::MEMORY_UNIT);
+        let rate = NonZeroU32::new(config.http.rate_limit);
         Arc::new(Self {
             galleries: Galleries::new(config.matching.cached_embeddings),
             body_memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
+            rate_limit: rate.map(|rate| RateLimit::new(rate, config.http.rate_burst.unwrap_or(rate))),
             blobs: Blobs::Folder(config.data.blobs_dir()),
             config,
             db,

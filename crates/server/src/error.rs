@@ -140,6 +140,20 @@ pub enum Error {
         /// The scope.
         scope: &'static str,
     },
+    /// The API key has sent more requests than its rate allows.
+    #[error("this API key sends more requests than the {rate} a second that this server allows: send them more slowly")]
+    RateLimited {
+        /// Requests per second.
+        rate: u32,
+    },
+    /// A key in test mode has asked for this error.
+    #[error("the x-sandbox-status header asked for this error: leave it out to have the request answered")]
+    Sandbox {
+        /// The status that was asked for.
+        status: u16,
+        /// The methods of the path, where the status is to come with them.
+        allow: Option<String>,
+    },
     /// No route has this path.
     #[error("there is nothing at this path: see /docs for the list of endpoints")]
     UnknownPath,

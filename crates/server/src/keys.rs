@@ -94,6 +94,8 @@ pub struct Caller {
     pub account: Id,
     /// The key.
     pub key: Id,
+    /// Whether the key may ask for errors, so that a client can be tested.
+    pub test: bool,
     scopes: Vec<Scope>,
 }
 
@@ -107,6 +109,21 @@ impl Caller {
     }
 }
 
+/// A key to be made.
+#[derive(Debug)]
+pub struct NewKey<'a> {
+    /// Name of the account that it acts for.
+    pub account: &'a str,
+    /// What it is for.
+    pub name: &'a str,
+    /// What it may do.
+    pub scopes: &'a [Scope],
+    /// Whether it may ask for errors, so that a client can be tested.
+    pub test: bool,
+    /// First moment at which it no longer works.
+    pub expires: Option<i64>,
+}
+
 /// A key that was just made. Its text is shown once and cannot be recovered.
 pub struct Minted {
     /// The key's id, which is no secret.
@@ -115,26 +132,20 @@ pub struct Minted {
     pub text: String,
 }
 
-/// Makes a key for the account of this name, which is made if it does not exist.
+/// Makes a key, and its account if there is none of this name.
 ///
 /// # Errors
 /// When the database fails or the system gives no random bytes.
-pub async fn mint(
-    db: &Db,
-    secret: &Secret,
-    account: &str,
-    name: &str,
-    scopes: &[Scope],
-    expires: Option<i64>,
-) -> anyhow::Result<Minted> {
+pub async fn mint(db: &Db, secret: &Secret, new: &NewKey<'_>) -> anyhow::Result<Minted> {
     let now = clock::now_us();
-    let account = accounts::get_or_insert(db, app::new_id(Kind::Account)?, account, now).await?;
+    let account = accounts::get_or_insert(db, app::new_id(Kind::Account)?, new.account, now).await?;
     let id = app::new_id(Kind::Key)?;
     let random = random_bytes::<RANDOM_BYTES>()?;
     let text = format!("{PREFIX}{id}{}", BASE64_URL_SAFE_NO_PAD.encode(random));
     let hash = secret.tag(PURPOSE, text.as_bytes());
-    let scopes = scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
-    let key = NewApiKey { id, hash: &hash, name, scopes: &scopes, expires };
+    let scopes = new.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
+    let (name, test, expires) = (new.name, new.test, new.expires);
+    let key = NewApiKey { id, hash: &hash, name, scopes: &scopes, test, expires };
     vultus_store::keys::insert(db, account.id, &key, now).await?;
     Ok(Minted { id, text })
 }
@@ -171,7 +182,7 @@ fn admit(key: &ApiKey, tag: &[u8; 32], now: i64) -> Result<Caller, Error> {
         KeyProblem::Expired
     } else {
         let scopes = key.scopes.split_whitespace().filter_map(|name| name.parse().ok()).collect();
-        return Ok(Caller { account: key.account_id, key: key.id, scopes });
+        return Ok(Caller { account: key.account_id, key: key.id, test: key.test, scopes });
     };
     Err(Error::Unauthorized(problem))
 }
@@ -187,6 +198,7 @@ mod tests {
             hash: vec![7; 32],
             name: String::new(),
             scopes: "detect enrollments:read from-a-newer-version".into(),
+            test: false,
             created: 1,
             expires,
             revoked,

@@ -12,4 +12,5 @@ pub mod flows;
 pub mod galleries;
 pub mod http;
 pub mod keys;
+pub mod rate;
 pub mod secret;

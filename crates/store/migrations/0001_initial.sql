@@ -13,6 +13,7 @@ create table api_keys (
     hash bytea not null unique,
     name text not null,
     scopes text not null,
+    test boolean not null,
     created bigint not null,
     expires bigint,
     revoked bigint

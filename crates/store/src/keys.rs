@@ -19,6 +19,8 @@ pub struct ApiKey {
     pub name: String,
     /// What it may do, as the server wrote it.
     pub scopes: String,
+    /// Whether it may ask for errors, so that a client can be tested.
+    pub test: bool,
     /// When it was made.
     pub created: Micros,
     /// From when on it is no longer good; `None` is never.
@@ -35,6 +37,7 @@ impl fmt::Debug for ApiKey {
             .field("hash", &format_args!("{} bytes", self.hash.len()))
             .field("name", &self.name)
             .field("scopes", &self.scopes)
+            .field("test", &self.test)
             .field("created", &self.created)
             .field("expires", &self.expires)
             .field("revoked", &self.revoked)
@@ -53,11 +56,13 @@ pub struct NewApiKey<'a> {
     pub name: &'a str,
     /// What it may do, in a form of the server's choice.
     pub scopes: &'a str,
+    /// Whether it may ask for errors, so that a client can be tested.
+    pub test: bool,
     /// From when on it is no longer good; `None` is never.
     pub expires: Option<Micros>,
 }
 
-type Row = (Id, Id, Vec<u8>, String, String, Micros, Option<Micros>, Option<Micros>);
+type Row = (Id, Id, Vec<u8>, String, String, bool, Micros, Option<Micros>, Option<Micros>);
 
 /// Stores a key.
 ///
@@ -65,9 +70,10 @@ type Row = (Id, Id, Vec<u8>, String, String, Micros, Option<Micros>, Option<Micr
 /// [`Error::NotFound`] for an unknown account, [`Error::Conflict`] if the id or the hash is there already.
 pub async fn insert(db: &Db, account: Id, new: &NewApiKey<'_>, now: Micros) -> Result<()> {
     let mut tx = db.write(account).await?;
-    let text = "insert into api_keys (id, account_id, hash, name, scopes, created, expires) \
-                select $1, a.id, $3, $4, $5, $6, $7 from accounts a where a.id = $2";
-    let done = sql!(execute, &mut tx, text, new.id, account, new.hash, new.name, new.scopes, now, new.expires)?;
+    let text = "insert into api_keys (id, account_id, hash, name, scopes, test, created, expires) \
+                select $1, a.id, $3, $4, $5, $6, $7, $8 from accounts a where a.id = $2";
+    let NewApiKey { id, hash, name, scopes, test, expires } = *new;
+    let done = sql!(execute, &mut tx, text, id, account, hash, name, scopes, test, now, expires)?;
     if done == 0 {
         return Err(Error::NotFound { kind: Kind::Account, id: account });
     }
@@ -80,7 +86,7 @@ pub async fn insert(db: &Db, account: Id, new: &NewApiKey<'_>, now: Micros) -> R
 /// [`Error::NotFound`].
 pub async fn by_id(db: &Db, id: Id) -> Result<ApiKey> {
     let mut conn = db.read().await?;
-    let text = "select id, account_id, hash, name, scopes, created, expires, revoked from api_keys where id = $1";
+    let text = "select id, account_id, hash, name, scopes, test, created, expires, revoked from api_keys where id = $1";
     let row = sql!(fetch_optional, &mut conn, text, id)?;
     row.map(from_row).ok_or(Error::NotFound { kind: Kind::Key, id })
 }
@@ -91,7 +97,7 @@ pub async fn by_id(db: &Db, id: Id) -> Result<ApiKey> {
 /// Only those of the database.
 pub async fn list(db: &Db, account: Option<Id>) -> Result<Vec<ApiKey>> {
     let mut conn = db.read().await?;
-    let text = "select id, account_id, hash, name, scopes, created, expires, revoked from api_keys \
+    let text = "select id, account_id, hash, name, scopes, test, created, expires, revoked from api_keys \
                 where $1 is null or account_id = $1 order by id";
     let rows: Vec<_> = sql!(fetch_all, &mut conn, text, account)?;
     Ok(rows.into_iter().map(from_row).collect())
@@ -121,6 +127,6 @@ pub async fn count(db: &Db, account: Option<Id>) -> Result<u64> {
     Ok(count as u64)
 }
 
-fn from_row((id, account_id, hash, name, scopes, created, expires, revoked): Row) -> ApiKey {
-    ApiKey { id, account_id, hash, name, scopes, created, expires, revoked }
+fn from_row((id, account_id, hash, name, scopes, test, created, expires, revoked): Row) -> ApiKey {
+    ApiKey { id, account_id, hash, name, scopes, test, created, expires, revoked }
 }

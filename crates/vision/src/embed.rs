@@ -45,7 +45,8 @@ impl fmt::Debug for Embedding {
 /// Settings of the embedding stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EmbedParams {
-    /// Adds the embedding of the mirrored face: a little more accuracy for twice the time.
+    /// Adds the embedding of the mirrored face: on LFW a true match rate of 97.6 instead of 97.5 % at a false match rate
+    /// of 1e-4, for twice the time.
     pub flip: bool,
 }
 

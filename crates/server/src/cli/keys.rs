@@ -10,7 +10,7 @@ use vultus_store::{Db, Id, Kind, accounts};
 
 use super::print;
 use crate::config::Data;
-use crate::keys::{self, Scope};
+use crate::keys::{self, NewKey, Scope};
 use crate::{clock, secret};
 
 /// Arguments of `vultus keys`.
@@ -35,6 +35,10 @@ enum Command {
         /// collections:write].
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<Scope>,
+        /// Make a key in test mode: it may also ask for any documented error, by the header x-sandbox-status, so that
+        /// a client can be tested.
+        #[arg(long)]
+        test: bool,
         /// First moment at which the key no longer works, UTC: 2027-01-31 or 2027-01-31T12:00:00 [default: never].
         #[arg(long, value_name = "DATE", value_parser = date)]
         expires: Option<i64>,
@@ -67,34 +71,31 @@ enum Command {
 /// What went wrong and what to do.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::Create { account, name, scopes, expires, json, data } => {
-            let scopes = if scopes.is_empty() { Scope::ALL.to_vec() } else { scopes };
-            create(&data, account.trim(), name.trim(), &scopes, expires, json).await
+        Command::Create { account, name, scopes, test, expires, json, data } => {
+            let scopes = if scopes.is_empty() { &Scope::ALL } else { scopes.as_slice() };
+            create(&data, &NewKey { account: account.trim(), name: name.trim(), scopes, test, expires }, json).await
         }
         Command::List { json, data } => list(&data, json).await,
         Command::Revoke { id, data } => revoke(&data, &id).await,
     }
 }
 
-async fn create(
-    data: &Data,
-    account: &str,
-    name: &str,
-    scopes: &[Scope],
-    expires: Option<i64>,
-    as_json: bool,
-) -> anyhow::Result<()> {
-    if account.is_empty() || name.is_empty() {
+async fn create(data: &Data, new: &NewKey<'_>, as_json: bool) -> anyhow::Result<()> {
+    if new.account.is_empty() || new.name.is_empty() {
         bail!("--account and --name must not be empty");
     }
     let (db, secret) = (open(data).await?, secret::load(data)?);
-    let key = keys::mint(&db, &secret, account, name, scopes, expires).await?;
+    let key = keys::mint(&db, &secret, new).await?;
     if as_json {
-        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
-        let expires = expires.map(clock::format);
-        let (id, text) = (key.id.to_string(), key.text);
-        let shown =
-            json!({"id": id, "key": text, "account": account, "name": name, "scopes": scopes, "expires": expires});
+        let shown = json!({
+            "id": key.id.to_string(),
+            "key": key.text,
+            "account": new.account,
+            "name": new.name,
+            "scopes": new.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(),
+            "test": new.test,
+            "expires": new.expires.map(clock::format),
+        });
         return print(&shown.to_string());
     }
     print(&format!("{}\n\nThe key is shown this once. To revoke it: vultus keys revoke {}", key.text, key.id))
@@ -115,8 +116,8 @@ async fn list(data: &Data, as_json: bool) -> anyhow::Result<()> {
         let created = clock::format(key.created);
         let account = names.get(&key.account_id).map_or("", String::as_str);
         let scopes = if key.scopes.split(' ').count() == Scope::ALL.len() { "all" } else { &key.scopes };
-        let (state, created) = (state(key, now), &created[..19]);
-        let _ = write!(text, "\n{}  {state:<8}  {created}  {account:<16}  {} ({scopes})", key.id, key.name);
+        let (state, created, mode) = (state(key, now), &created[..19], if key.test { " [test mode]" } else { "" });
+        let _ = write!(text, "\n{}  {state:<8}  {created}  {account:<16}  {} ({scopes}){mode}", key.id, key.name);
     }
     print(&text)
 }
@@ -127,6 +128,7 @@ fn key_json(key: &ApiKey, names: &HashMap<Id, String>, now: i64) -> serde_json::
         "account": names.get(&key.account_id),
         "name": key.name,
         "scopes": key.scopes.split(' ').collect::<Vec<_>>(),
+        "test": key.test,
         "state": state(key, now),
         "created": clock::format(key.created),
         "expires": key.expires.map(clock::format),

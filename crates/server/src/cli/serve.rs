@@ -13,7 +13,7 @@ use super::print;
 use crate::app::{self, App};
 use crate::config::Config;
 use crate::engine::Pool;
-use crate::keys::{self, Scope};
+use crate::keys::{self, NewKey, Scope};
 use crate::secret::Secret;
 use crate::{fetch, http, secret};
 
@@ -88,7 +88,8 @@ async fn mint_first_key(app: &App, address: SocketAddr) -> anyhow::Result<()> {
     if vultus_store::keys::count(&app.db, None).await? > 0 {
         return Ok(());
     }
-    let key = keys::mint(&app.db, &app.secret, "default", "first key", &Scope::ALL, None).await?.text;
+    let new = NewKey { account: "default", name: "first key", scopes: &Scope::ALL, test: false, expires: None };
+    let key = keys::mint(&app.db, &app.secret, &new).await?.text;
     let host =
         if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
     print(&format!(

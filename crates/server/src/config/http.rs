@@ -1,6 +1,7 @@
 //! The HTTP side: address, limits, timeouts.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::seconds;
@@ -22,6 +23,13 @@ pub struct Http {
     /// Connections held at a time; further clients wait.
     #[arg(long, env = "VULTUS_MAX_CONNECTIONS", default_value_t = 1024, value_name = "N")]
     pub max_connections: usize,
+    /// Requests per second that one API key may send, on average; further ones are answered 429. 0 is no limit.
+    #[arg(long, env = "VULTUS_RATE_LIMIT", default_value_t = 0, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub rate_limit: u32,
+    /// Requests that a key may send at once after a pause [default: as many as in a second].
+    #[arg(long, env = "VULTUS_RATE_BURST", value_name = "N")]
+    pub rate_burst: Option<NonZeroU32>,
     /// Seconds a client may take to send the headers of a request, and an idle connection is kept.
     #[arg(long, env = "VULTUS_HEADER_TIMEOUT", default_value = "30", value_parser = seconds, value_name = "SECONDS")]
     pub header_timeout: Duration,

@@ -18,8 +18,8 @@ pub struct Vision {
     #[arg(long, env = "VULTUS_DETECT_CONFIDENCE", default_value = "0.6",
           value_name = "SCORE", value_parser = super::unit)]
     pub detect_confidence: f64,
-    /// Also embed the mirrored face: a little more accuracy for twice the time of that stage. Embeddings made with and
-    /// without are comparable.
+    /// Also embed the mirrored face: a little more accuracy at very low false match rates, for twice the time of that
+    /// stage. Embeddings made with and without are comparable.
     #[arg(long, env = "VULTUS_FLIP")]
     pub flip: bool,
 }

@@ -1,10 +1,11 @@
-//! Who sent a request, from its `x-api-key` header, and whether the key has the scope of the route.
+//! Who sent a request, from its `x-api-key` header, and whether the key has the scope of the route and keeps its rate.
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use super::sandbox;
 use crate::app::App;
 use crate::error::{Error, KeyProblem};
 use crate::keys::{self, Caller, Scope};
@@ -25,6 +26,12 @@ impl FromRequestParts<Arc<App>> for Caller {
         let span = tracing::Span::current();
         span.record("account", tracing::field::display(caller.account));
         span.record("key", tracing::field::display(caller.key));
+        if let Some(limit) = &app.rate_limit {
+            limit.admit(caller.key)?;
+        }
+        if caller.test {
+            sandbox::check(parts)?;
+        }
         caller.require(scope)?;
         Ok(caller)
     }

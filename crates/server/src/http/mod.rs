@@ -18,6 +18,7 @@ mod match_;
 mod observe;
 mod openapi;
 mod problem;
+mod sandbox;
 mod spdetect;
 
 use std::sync::Arc;
@@ -96,7 +97,7 @@ fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([header::ACCEPT, header::CONTENT_TYPE, HeaderName::from_static("x-api-key")])
+        .allow_headers([header::ACCEPT, header::CONTENT_TYPE, HeaderName::from_static("x-api-key"), sandbox::HEADER])
         .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
         .max_age(Duration::from_hours(24))
 }

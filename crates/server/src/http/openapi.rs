@@ -2,12 +2,27 @@
 
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     Components, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder,
 };
 use utoipa_axum::router::OpenApiRouter;
 
 const KEY: &str = "api_key";
+
+/// What the reference says first.
+const INTRODUCTION: &str = "Finds faces, compares them one to one, identifies people in collections, and tells live faces \
+from prints and screens. Send your key as `x-api-key`. Every answer is an object with `success`, `message` and `data`; what \
+the API of 2017 does not have stands in `meta`. `docs/api.md` of the source has the rules that hold for all endpoints.";
+
+/// The groups of endpoints, in the order in which a reader needs them.
+const TAGS: [(&str, &str); 5] = [
+    ("Detection", "Where faces are, and whether they are live."),
+    ("Enrollments", "The people that are known, each by one or more pictures."),
+    ("Recognition", "Is this that person? Who of the collection is this?"),
+    ("Collections", "People to be told apart."),
+    ("Service", "For operators and monitors; open to everyone."),
+];
 
 /// The OpenAPI document of all routes. The same handlers also answer without `/v1`, which it does not repeat.
 pub fn openapi() -> OpenApi {
@@ -23,10 +38,11 @@ pub fn openapi() -> OpenApi {
     let info = InfoBuilder::new()
         .title("vultus")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(env!("CARGO_PKG_DESCRIPTION")))
+        .description(Some(INTRODUCTION))
         .license(Some(licence))
         .build();
-    OpenApiBuilder::from(api).info(info).components(Some(components)).build()
+    let tags = TAGS.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build());
+    OpenApiBuilder::from(api).info(info).tags(Some(tags)).components(Some(components)).build()
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
@@ -38,7 +54,10 @@ fn protect(operation: &mut Operation) {
     operation.security = Some(vec![SecurityRequirement::new::<_, _, &str>(KEY, [])]);
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let error = ResponseBuilder::new()
-        .description("An error: 400, 401, 403, 404, 405, 406, 410, 500 or 503; `meta.code` tells which.")
+        .description(
+            "An error: 400, 401, 403, 404, 405, 406, 410, 429, 500 or 503; `meta.code` tells which. With a key in test \
+             mode, the header `x-sandbox-status` asks for one of them, or for 418.",
+        )
         .content("application/json", content)
         .build();
     operation.responses.responses.insert("default".into(), error.into());

@@ -41,7 +41,8 @@ pub struct ProblemMeta {
     request_id: String,
 }
 
-/// Seconds after which a client may try again when the server was too busy.
+/// Seconds after which a client may try again when the server was too busy, or its key too fast: no rate limit is below
+/// one request a second.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 impl IntoResponse for Error {
@@ -55,14 +56,20 @@ impl IntoResponse for Error {
 /// Turns an error into its answer. `headers` are kept: the router has put `Allow` there.
 pub(super) fn render(error: &Error, mut headers: HeaderMap, request_id: &str) -> Response {
     let (status, code) = classify(error);
-    let message = if status == StatusCode::INTERNAL_SERVER_ERROR {
+    let sandbox = matches!(error, Error::Sandbox { .. });
+    let message = if status == StatusCode::INTERNAL_SERVER_ERROR && !sandbox {
         tracing::error!(code, error = %causes(error), "a request failed");
         "the server failed to answer; its log has the details under the request id".to_owned()
     } else {
         error.to_string()
     };
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    if let Error::Sandbox { allow: Some(methods), .. } = error
+        && let Ok(methods) = HeaderValue::from_str(methods)
+    {
+        headers.insert(header::ALLOW, methods);
     }
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::CONTENT_TYPE);
@@ -107,6 +114,8 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Unauthorized(KeyProblem::Revoked) => (StatusCode::UNAUTHORIZED, "key_revoked"),
         Error::Unauthorized(KeyProblem::Expired) => (StatusCode::UNAUTHORIZED, "key_expired"),
         Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "scope_missing"),
+        Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+        Error::Sandbox { status, .. } => (StatusCode::from_u16(*status).unwrap_or(FAILED), "sandbox"),
         Error::UnknownPath => (StatusCode::NOT_FOUND, "unknown_path"),
         Error::NotFound(_) | Error::Store(StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "not_found"),
         Error::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use vultus::app::{App, start_engines};
 use vultus::config::Config;
 use vultus::engine::Pool;
-use vultus::keys::{self, Scope};
+use vultus::keys::{self, NewKey, Scope};
 use vultus::{http, secret};
 use vultus_store::Db;
 use vultus_vision::Engine;
@@ -50,6 +50,7 @@ impl TestApp {
         let mut config = config(dir.path());
         change(&mut config);
         let engines = ENGINES.get_or_init(|| start_engines(&config).unwrap()).clone();
+        engines.loaded().await.unwrap();
         Self::start(dir, config, engines).await
     }
 
@@ -68,7 +69,7 @@ impl TestApp {
         let secret = secret::load(&config.data).unwrap();
         let db = Db::connect(&config.data.database_url()).await.unwrap();
         let app = App::new(config, db, engines, secret);
-        let key = mint(&app, "tests", &Scope::ALL, None).await;
+        let key = mint(&app, &ANY_KEY).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -87,12 +88,17 @@ impl TestApp {
 
     /// A key of another account.
     pub async fn key_of(&self, account: &str) -> String {
-        mint(&self.app, account, &Scope::ALL, None).await
+        mint(&self.app, &NewKey { account, ..ANY_KEY }).await
     }
 
     /// A key of the test account.
     pub async fn key_with(&self, scopes: &[Scope], expires: Option<i64>) -> String {
-        mint(&self.app, "tests", scopes, expires).await
+        mint(&self.app, &NewKey { scopes, expires, ..ANY_KEY }).await
+    }
+
+    /// A key of the test account in test mode.
+    pub async fn test_key(&self, scopes: &[Scope]) -> String {
+        mint(&self.app, &NewKey { scopes, test: true, ..ANY_KEY }).await
     }
 
     /// A request without a key.
@@ -155,7 +161,7 @@ impl Reply {
         assert_eq!(keys_of(&self.json), ["data", "message", "meta", "success"]);
         assert_eq!((&self.json["success"], &self.json["data"]), (&json!(false), &Value::Null));
         assert_eq!(self.json["meta"]["request_id"], self.headers["x-request-id"].to_str().unwrap());
-        assert_eq!(self.headers.contains_key("retry-after"), status == 503);
+        assert_eq!(self.headers.contains_key("retry-after"), matches!(status, 429 | 503));
         self.json["message"].as_str().unwrap().to_owned()
     }
 
@@ -212,6 +218,9 @@ fn config(dir: &Path) -> Config {
     config
 }
 
-async fn mint(app: &App, account: &str, scopes: &[Scope], expires: Option<i64>) -> String {
-    keys::mint(&app.db, &app.secret, account, "test", scopes, expires).await.unwrap().text
+/// A key of the test account for everything.
+const ANY_KEY: NewKey<'_> = NewKey { account: "tests", name: "test", scopes: &Scope::ALL, test: false, expires: None };
+
+async fn mint(app: &App, new: &NewKey<'_>) -> String {
+    keys::mint(&app.db, &app.secret, new).await.unwrap().text
 }

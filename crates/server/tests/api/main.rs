@@ -18,5 +18,7 @@ mod match_;
 mod openapi;
 mod pictures;
 mod protocol;
+mod rate;
+mod sandbox;
 mod spdetect;
 mod start;

@@ -57,14 +57,14 @@ async fn browsers_may_call_from_any_page() {
         .bare(Method::OPTIONS, "/v1/enroll")
         .header("origin", "https://example.org")
         .header("access-control-request-method", "DELETE")
-        .header("access-control-request-headers", "accept,content-type,x-api-key");
+        .header("access-control-request-headers", "accept,content-type,x-api-key,x-sandbox-status");
     let response = preflight.send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["access-control-allow-origin"], "*");
     for method in ["GET", "POST", "PUT", "DELETE"] {
         assert!(response.headers()["access-control-allow-methods"].to_str().unwrap().contains(method));
     }
-    for header in ["accept", "content-type", "x-api-key"] {
+    for header in ["accept", "content-type", "x-api-key", "x-sandbox-status"] {
         assert!(response.headers()["access-control-allow-headers"].to_str().unwrap().contains(header));
     }
     let refused = reply(app.bare(Method::GET, "/v1/enroll").header("origin", "https://example.org")).await;

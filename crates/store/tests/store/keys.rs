@@ -8,7 +8,8 @@ async fn a_key_names_its_account_and_keeps_its_first_revocation() {
     on_each_database(async |world| {
         let (db, account) = (&world.db, world.account);
         let (id, created) = (new_id(Kind::Key), now());
-        let new = NewApiKey { id, hash: &[0, 255, 7], name: "phone", scopes: "match identify", expires: Some(77) };
+        let (hash, scopes) = (&[0, 255, 7], "match identify");
+        let new = NewApiKey { id, hash, name: "phone", scopes, test: true, expires: Some(77) };
         insert(db, account, &new, created).await.unwrap();
 
         let key = by_id(db, id).await.unwrap();
@@ -17,7 +18,7 @@ async fn a_key_names_its_account_and_keeps_its_first_revocation() {
             (account, [0, 255, 7].as_slice(), "phone")
         );
         assert_eq!((key.scopes.as_str(), key.created, key.expires), ("match identify", created, Some(77)));
-        assert_eq!(key.revoked, None);
+        assert_eq!((key.test, key.revoked), (true, None));
 
         let first = now();
         revoke(db, account, id, first).await.unwrap();
@@ -34,7 +35,7 @@ async fn the_operator_sees_the_keys_of_all_accounts() {
         let ids = [new_id(Kind::Key), new_id(Kind::Key)];
         for (id, account) in ids.into_iter().zip([world.account, world.stranger]) {
             let hash = id.to_string();
-            let new = NewApiKey { id, hash: hash.as_bytes(), name: "k", scopes: "all", expires: None };
+            let new = NewApiKey { id, hash: hash.as_bytes(), name: "k", scopes: "all", test: false, expires: None };
             insert(&world.db, account, &new, now()).await.unwrap();
         }
         let all: Vec<_> = list(&world.db, None).await.unwrap().iter().map(|key| key.id).collect();
@@ -49,7 +50,7 @@ async fn the_operator_sees_the_keys_of_all_accounts() {
 #[tokio::test]
 async fn a_hash_is_stored_once_and_an_account_must_exist() {
     on_each_database(async |world| {
-        let new = |id| NewApiKey { id, hash: b"same", name: "k", scopes: "all", expires: None };
+        let new = |id| NewApiKey { id, hash: b"same", name: "k", scopes: "all", test: false, expires: None };
         insert(&world.db, world.account, &new(new_id(Kind::Key)), now()).await.unwrap();
         let error = insert(&world.db, world.stranger, &new(new_id(Kind::Key)), now()).await.unwrap_err();
         assert!(matches!(error, Error::Conflict(_)), "{error:?}");

@@ -1,0 +1,254 @@
+//! Search, index, changes, snapshot and fit on galleries of face-like embeddings.
+//!
+//! `cargo bench -p vultus-gallery --bench scale -- [embeddings ...]` (default 10,000, 100,000 and 1,000,000) prints a
+//! table. The embeddings are synthetic: people are random directions with the spectrum that the embeddings of the
+//! default model have on LFW, photos of them add noise with the spectrum and the size of the differences between photos
+//! of one person there (a third of the squared length; the mean cosine of two photos is 0.67), and both are turned by a
+//! fixed random rotation. Every person has two photos in the gallery. Probes are further photos of them. Recall is
+//! against the exact search of the same gallery.
+
+#![allow(clippy::print_stdout, missing_docs)]
+
+use std::time::{Duration, Instant};
+
+use vultus_gallery::{Classifier, Gallery, ImpostorTail, Options, dot};
+
+const DIMENSION: usize = 512;
+const PROBES: usize = 2_000;
+const THREADS: usize = 2;
+/// Share of the squared length on a main axis, for the people and for the noise, at the axes 1, 16, 32, 64, 96, 128,
+/// 144 and 160; straight lines between.
+const SPECTRUM: [(usize, f32, f32); 8] = [
+    (0, 0.0222, 0.0102),
+    (15, 0.0145, 0.0105),
+    (31, 0.0105, 0.0097),
+    (63, 0.0061, 0.0075),
+    (95, 0.0036, 0.0057),
+    (127, 0.00175, 0.0032),
+    (143, 0.0006, 0.0013),
+    (159, 0.0, 0.0),
+];
+/// Squared length of what photos of one person have in common, and of what they do not.
+const COMMON: f32 = 0.665;
+const NOISE: f32 = 0.325;
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// Nearly normal: four uniform numbers of 16 bits.
+    fn normal(&mut self) -> f32 {
+        let bits = self.next();
+        let sum: f32 = [0, 16, 32, 48].map(|shift| (bits >> shift & 0xffff) as f32 / 65_535.0 - 0.5).iter().sum();
+        sum * 3.0f32.sqrt()
+    }
+}
+
+/// Deviation on each axis, of people and of noise.
+fn deviations() -> (Vec<f32>, Vec<f32>) {
+    let value = |axis: usize, of: fn(&(usize, f32, f32)) -> f32| {
+        let after = SPECTRUM.iter().position(|point| point.0 > axis).unwrap_or(SPECTRUM.len() - 1);
+        let (a, b) = (&SPECTRUM[after - 1], &SPECTRUM[after]);
+        of(a) + (of(b) - of(a)) * (axis - a.0) as f32 / (b.0 - a.0) as f32
+    };
+    let noise: Vec<f32> = (0..159).map(|axis| NOISE * value(axis, |point| point.2)).collect();
+    let people = (0..159).map(|axis| (value(axis, |point| point.1) - noise[axis]).max(0.0));
+    let scale = |of: Vec<f32>, length: f32| {
+        let sum: f32 = of.iter().sum();
+        of.iter().map(|variance| (variance * length / sum).sqrt()).collect()
+    };
+    (scale(people.collect(), COMMON), scale(noise, NOISE))
+}
+
+struct World {
+    people: Vec<f32>,
+    noise: Vec<f32>,
+    signs: Vec<f32>,
+}
+
+impl World {
+    fn new() -> Self {
+        let (people, noise) = deviations();
+        let mut random = Random(0x5851_f42d_4c95_7f2d);
+        let signs = (0..2 * DIMENSION).map(|_| if random.next() >> 40 & 1 == 0 { 1.0 } else { -1.0 }).collect();
+        Self { people, noise, signs }
+    }
+
+    fn photo(&self, person: usize, photo: usize) -> Vec<f32> {
+        let seed = |of: usize| Random((of as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let (mut face, mut light) = (seed(person), seed(person * 16 + photo + (1 << 40)));
+        (0..4).for_each(|_| _ = (face.next(), light.next()));
+        let mut values = vec![0.0; DIMENSION];
+        for ((value, person), noise) in values.iter_mut().zip(&self.people).zip(&self.noise) {
+            *value = face.normal() * person + light.normal() * noise;
+        }
+        for signs in self.signs.chunks_exact(DIMENSION) {
+            values.iter_mut().zip(signs).for_each(|(value, sign)| *value *= sign);
+            hadamard(&mut values);
+        }
+        let norm = dot(&values, &values).sqrt();
+        for value in &mut values {
+            *value /= norm;
+        }
+        values
+    }
+}
+
+/// The Walsh-Hadamard transform: with random signs, a rotation that spreads every axis over all others.
+fn hadamard(values: &mut [f32]) {
+    let mut half = 1;
+    while half < values.len() {
+        for block in values.chunks_exact_mut(2 * half) {
+            let (a, b) = block.split_at_mut(half);
+            a.iter_mut().zip(b).for_each(|(a, b)| (*a, *b) = (*a + *b, *a - *b));
+        }
+        half *= 2;
+    }
+}
+
+/// Runs `search` for every probe and describes how long it took: the least time is what it takes when no other program
+/// is in the way.
+fn times(probes: &[Vec<f32>], mut search: impl FnMut(&[f32])) -> String {
+    let mut times: Vec<Duration> = probes.iter().map(|probe| timed(|| search(probe)).1).collect();
+    times.sort_unstable();
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    format!("least {:.2} ms, p50 {:.2} ms, p99 {:.2} ms", at(0.0), at(0.5), at(0.99))
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed())
+}
+
+fn run(world: &World, size: usize) {
+    let mut gallery = Gallery::new(DIMENSION);
+    let mut adding = Duration::ZERO;
+    for at in 0..size {
+        let photo = world.photo(at / 2, at % 2);
+        adding += timed(|| gallery.insert((at / 2) as u32, &photo)).1;
+    }
+    println!("\n{size} embeddings of {} people; adding one {:.1} us", gallery.subjects(), per(adding, size));
+    let mut random = Random(77);
+    let persons: Vec<usize> = (0..PROBES).map(|_| (random.next() >> 20) as usize % (size / 2)).collect();
+    let probes: Vec<Vec<f32>> = persons.iter().map(|person| world.photo(*person, 2)).collect();
+    let few = &probes[..(20_000_000 / size).clamp(60, PROBES)];
+    for threads in [1, THREADS] {
+        let times = times(few, |probe| _ = gallery.search_exactly(&[probe], 5, threads));
+        println!("  exact, {threads} thread(s): {times}");
+    }
+    let slices: Vec<&[f32]> = probes.iter().map(Vec::as_slice).collect();
+    let (exact, time) = timed(|| gallery.search_exactly(&slices, 5, THREADS));
+    println!("  exact, {PROBES} at once, {THREADS} threads: {:.2} ms each", per(time, PROBES) / 1e3);
+    let right = exact.iter().zip(&persons).filter(|(found, person)| found[0].subject == **person as u32).count();
+    println!("  rank-1 {:.4}", right as f64 / PROBES as f64);
+    recall_of_plain_search(world, size, &slices, &exact);
+    index(&mut gallery, &probes, &slices, &exact);
+    changes(world, &mut gallery, size);
+    snapshot(&gallery);
+    if size <= 100_000 {
+        fit(&gallery, &probes);
+    }
+}
+
+/// Compares with the plainest search there is, in 32-bit floats.
+fn recall_of_plain_search(
+    world: &World,
+    size: usize,
+    probes: &[&[f32]],
+    exact: &[Vec<vultus_gallery::Candidate<u32>>],
+) {
+    if size > 100_000 {
+        return;
+    }
+    let mut best = vec![(f32::MIN, 0); 200];
+    for at in 0..size {
+        let photo = world.photo(at / 2, at % 2);
+        for (best, probe) in best.iter_mut().zip(probes) {
+            let cosine = dot(&photo, probe);
+            if cosine > best.0 {
+                *best = (cosine, (at / 2) as u32);
+            }
+        }
+    }
+    let same = best.iter().zip(exact).filter(|(best, exact)| best.1 == exact[0].subject).count();
+    println!("  exact against 32-bit floats: recall@1 {:.4}", same as f64 / best.len() as f64);
+}
+
+fn index(
+    gallery: &mut Gallery<u32>,
+    probes: &[Vec<f32>],
+    slices: &[&[f32]],
+    exact: &[Vec<vultus_gallery::Candidate<u32>>],
+) {
+    let Some(training) = gallery.training() else { return };
+    let (trained, training) = timed(|| training.run());
+    let ((), adopting) = timed(|| gallery.adopt(trained, THREADS));
+    println!("  index: computed in {training:.2?}, adopted in {adopting:.2?}, in use: {}", gallery.is_indexed());
+    for threads in [1, THREADS] {
+        let times = times(probes, |probe| _ = gallery.search_many(&[probe], 5, threads));
+        println!("  approximate, {threads} thread(s): {times}");
+    }
+    let (found, time) = timed(|| gallery.search_many(slices, 5, THREADS));
+    println!("  approximate, {PROBES} at once, {THREADS} threads: {:.2} ms each", per(time, PROBES) / 1e3);
+    let same = found.iter().zip(exact).filter(|(found, exact)| found[0] == exact[0]).count();
+    let all = found.iter().zip(exact).filter(|(found, exact)| found == exact).count();
+    let share = |count: usize| count as f64 / PROBES as f64;
+    println!("  approximate: recall@1 {:.4}, the same five candidates {:.4}", share(same), share(all));
+}
+
+fn changes(world: &World, gallery: &mut Gallery<u32>, size: usize) {
+    const CHANGES: usize = 2_000;
+    let photos: Vec<Vec<f32>> = (0..CHANGES).map(|at| world.photo(at * 7 % size, 3)).collect();
+    let ((), time) = timed(|| {
+        for (at, photo) in photos.iter().enumerate() {
+            gallery.remove((at * 5) as u128);
+            gallery.put((size + at) as u128, at as u32, photo);
+        }
+    });
+    println!("  removing one and adding one: {:.1} us", per(time, CHANGES));
+}
+
+fn snapshot(gallery: &Gallery<u32>) {
+    let path = std::env::temp_dir().join(format!("vultus-gallery-bench-{}", gallery.len()));
+    let encode = |subject: &u32, bytes: &mut Vec<u8>| bytes.extend_from_slice(&subject.to_le_bytes());
+    let decode = |bytes: &[u8]| bytes.try_into().ok().map(u32::from_le_bytes);
+    let (saved, saving) = timed(|| gallery.save(&mut std::fs::File::create(&path)?, b"bench", encode));
+    let loading = saved.and_then(|()| std::fs::File::open(&path)).map(|mut file| {
+        let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+        (timed(|| Gallery::load(&mut file, b"bench", decode)), bytes)
+    });
+    if let Ok(((Ok(loaded), loading), bytes)) = loading {
+        assert_eq!(loaded.len(), gallery.len());
+        println!("  snapshot: {} MB, saved in {saving:.2?}, loaded in {loading:.2?}", bytes / 1_000_000);
+    }
+    _ = std::fs::remove_file(path);
+}
+
+fn fit(gallery: &Gallery<u32>, probes: &[Vec<f32>]) {
+    let options =
+        Options { unknowns: true, impostors: ImpostorTail::default(), rejections: Vec::new(), threads: THREADS };
+    let (classifier, time) = timed(|| Classifier::fit(gallery, options));
+    let times = times(probes, |probe| _ = classifier.classify(gallery, probe, 5));
+    println!("  fit: {time:.2?}; classify: {times}");
+}
+
+/// Microseconds for each of `count`.
+fn per(time: Duration, count: usize) -> f64 {
+    time.as_secs_f64() * 1e6 / count as f64
+}
+
+fn main() {
+    let sizes: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { vec![10_000, 100_000, 1_000_000] } else { sizes };
+    let world = World::new();
+    for size in sizes {
+        run(&world, size);
+    }
+}

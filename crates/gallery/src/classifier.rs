@@ -1,0 +1,312 @@
+//! Open-set identification: who is on a probe, and how probable is it that it is nobody of the collection?
+//!
+//! A fit looks at the collection itself. Embeddings are taken out one by one and searched for: against the rest of their
+//! subject they show how genuine scores are distributed, and without their subject how high a stranger scores in this
+//! collection. From these, the odds of a score follow. Measured on the wild set (30 splits, 3 images enrolled for each
+//! of 30 people, all other images as probes): 96 % of the answers are right, calibration error 3.3 %; on LFW (439 people)
+//! 99 % and 2.1 %. With 1 or 2 images enrolled, or with 2 or 10 people, the error stays between 1.2 and 4.5 %. That is with
+//! about as many probes of strangers as of members; where strangers are rarer, more of the answers are right than said.
+
+use std::hash::Hash;
+
+use serde::{Deserialize, Serialize};
+
+use crate::calibrate::{Observation, Odds};
+use crate::distance::dot;
+use crate::evidence::Portrait;
+use crate::gallery::Gallery;
+use crate::impostors::ImpostorTail;
+use crate::prior::{self, CANDIDATES};
+use crate::tails::tails;
+
+/// Embeddings that are taken out and searched for.
+const SAMPLE: usize = 1_000;
+/// Observations that the usual distributions of the model count for, of each class, beside those of the collection.
+const PRIOR_WEIGHT: f64 = 30.0;
+/// How much a rejected probe takes away from the score, for each unit of cosine by which it is more like the probe than
+/// the subject is. The same photo again loses more than the best score there is; a look-alike of it loses little.
+const REJECTION: f32 = 2.0;
+
+/// Feedback: a probe was not this subject.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rejection<S> {
+    /// Who it was not.
+    pub subject: S,
+    /// The embedding of the probe, of unit length.
+    pub probe: Vec<f32>,
+}
+
+/// What a fit takes into account beside the embeddings.
+#[derive(Debug, Clone)]
+pub struct Options<S> {
+    /// Whether the answer can be that it is nobody; otherwise it is the best candidate with its probability.
+    pub unknowns: bool,
+    /// Scores of different people under the model.
+    pub impostors: ImpostorTail,
+    /// Probes that were not somebody.
+    pub rejections: Vec<Rejection<S>>,
+    /// Threads to use.
+    pub threads: usize,
+}
+
+/// The statistics of a collection by which a search result becomes a probability. Serialise it to keep a fit.
+///
+/// It stays valid when embeddings come and go: subjects that it does not know are judged by the statistics of the whole
+/// collection, and the larger number of subjects is taken into account.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Classifier<S> {
+    unknowns: bool,
+    impostors: ImpostorTail,
+    odds: Odds,
+    /// Number of subjects that the odds are for.
+    population: usize,
+    /// Mean cosine of two embeddings of one subject.
+    tightness: f32,
+    /// Mean of `tails`.
+    tail: f32,
+    /// The subjects at the time of the fit, in order.
+    subjects: Vec<S>,
+    /// For each subject, the mean of the highest cosines that other people's embeddings reach with it.
+    tails: Vec<f32>,
+    rejections: Vec<Rejection<S>>,
+}
+
+/// A subject who might be on the probe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity<S> {
+    /// Who.
+    pub subject: S,
+    /// Cosine between the probe and the most similar embedding of this subject, -1 to 1.
+    pub cosine: f32,
+    /// Probability that it is this subject, 0 to 1.
+    pub probability: f32,
+}
+
+/// Who might be on a probe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identification<S> {
+    /// The most probable subjects, most probable first.
+    pub candidates: Vec<Identity<S>>,
+    /// Probability that it is nobody of the collection, 0 to 1.
+    pub unknown: f32,
+    unknowns: bool,
+}
+
+impl<S> Identification<S> {
+    /// The answer: the most probable subject, unless it is more probable that it is nobody and the collection has a
+    /// class of unknown people. An empty collection has no answer.
+    pub fn answer(&self) -> Option<&Identity<S>> {
+        self.candidates.first().filter(|best| !self.unknowns || best.probability >= self.unknown)
+    }
+}
+
+/// A candidate on its way to a probability.
+struct Scored<S> {
+    subject: S,
+    cosine: f32,
+    score: f32,
+}
+
+impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
+    /// The statistics to start with, before a fit: those of the model, for a collection of `population` subjects.
+    pub fn untrained(options: Options<S>, population: usize) -> Self {
+        let (tightness, tail) = (prior::TIGHTNESS, options.impostors.mean_above(crate::tails::SHARE));
+        let observations = prior::observations(&options.impostors, population, tightness, tail, 1.0, 1.0);
+        Self {
+            unknowns: options.unknowns,
+            odds: Odds::fit(&observations, prior::ODDS),
+            impostors: options.impostors,
+            population,
+            tightness,
+            tail,
+            subjects: Vec::new(),
+            tails: Vec::new(),
+            rejections: options.rejections,
+        }
+    }
+
+    /// Learns the statistics of a gallery.
+    pub fn fit(gallery: &Gallery<S>, options: Options<S>) -> Self {
+        let threads = options.threads;
+        let mut classifier = Self::untrained(options, gallery.subjects());
+        let sample = prior::spread(gallery.len(), SAMPLE);
+        classifier.tightness = usual_tightness(gallery, &sample);
+        classifier.learn_tails(gallery, threads);
+        classifier.odds = Odds::fit(&classifier.observations(gallery, &sample, threads), prior::ODDS);
+        classifier
+    }
+
+    /// Number of subjects at the time of the fit.
+    pub fn population(&self) -> usize {
+        self.population
+    }
+
+    /// Who might be on a probe of unit length: at most `limit` candidates and the probability that it is nobody.
+    ///
+    /// `gallery` is the one of the fit with whatever was changed since.
+    ///
+    /// # Panics
+    /// When `probe` does not have the dimension of the gallery.
+    pub fn classify(&self, gallery: &Gallery<S>, probe: &[f32], limit: usize) -> Identification<S> {
+        self.classify_many(gallery, &[probe], limit, 1).pop().unwrap_or(Identification {
+            candidates: Vec::new(),
+            unknown: 1.0,
+            unknowns: self.unknowns,
+        })
+    }
+
+    /// Like [`Classifier::classify`], for several probes at once and on up to `threads` threads.
+    ///
+    /// # Panics
+    /// When a probe does not have the dimension of the gallery.
+    pub fn classify_many(
+        &self,
+        gallery: &Gallery<S>,
+        probes: &[&[f32]],
+        limit: usize,
+        threads: usize,
+    ) -> Vec<Identification<S>> {
+        let found = gallery.find(probes, limit.max(CANDIDATES), threads, gallery.sketches.as_ref());
+        let identify = |(probe, found): (&&[f32], Vec<(u32, f32)>)| {
+            let mut scored: Vec<_> =
+                found.iter().filter_map(|found| self.scored(gallery, probe, *found, None)).collect();
+            for scored in &mut scored {
+                scored.score -= self.rejection(probe, scored);
+            }
+            // Stable, so that equal scores stay in the order of the search.
+            scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+            self.identification(&scored, gallery.subjects(), limit)
+        };
+        probes.iter().zip(found).map(identify).collect()
+    }
+
+    fn identification(&self, scored: &[Scored<S>], subjects: usize, limit: usize) -> Identification<S> {
+        // In a larger collection a stranger finds somebody more alike, so that the same score says less.
+        let typical = |subjects: usize| self.impostors.threshold(0.5, subjects.max(1));
+        let shift = typical(subjects) - typical(self.population);
+        let scores: Vec<f32> = scored.iter().map(|scored| scored.score - shift).collect();
+        let (probabilities, unknown) = self.odds.probabilities(&scores);
+        let identity = |(scored, probability): (&Scored<S>, f64)| Identity {
+            subject: scored.subject.clone(),
+            cosine: scored.cosine.clamp(-1.0, 1.0),
+            probability: probability as f32,
+        };
+        let candidates = scored.iter().zip(probabilities).take(limit).map(identity).collect();
+        Identification { candidates, unknown: unknown as f32, unknowns: self.unknowns }
+    }
+
+    /// The score of a search result for a probe, without the row `skip`; nothing if the subject has no other.
+    fn scored(&self, gallery: &Gallery<S>, probe: &[f32], found: (u32, f32), skip: Option<u32>) -> Option<Scored<S>> {
+        let (position, cosine) = found;
+        let portrait = Portrait::new(gallery, position, skip, self.tightness)?;
+        let mut evidence = portrait.compare(probe);
+        if skip.is_some() {
+            evidence = portrait.with_one_more(evidence);
+        } else {
+            // The search has seen all embeddings of the subject.
+            evidence.best = cosine;
+        }
+        let subject = gallery.members.subjects[position as usize].clone();
+        let tail = self.subjects.binary_search(&subject).map_or(self.tail, |at| self.tails[at]);
+        Some(Scored { subject, cosine: evidence.best, score: evidence.score(tail) })
+    }
+
+    /// What feedback takes away from the score of a candidate.
+    fn rejection(&self, probe: &[f32], scored: &Scored<S>) -> f32 {
+        let rejections = self.rejections.iter().filter(|rejection| rejection.subject == scored.subject);
+        let comparable = rejections.filter(|rejection| rejection.probe.len() == probe.len());
+        let alike = comparable.map(|rejection| dot(&rejection.probe, probe)).fold(-1.0, f32::max);
+        REJECTION * (alike - scored.cosine).max(0.0)
+    }
+
+    fn learn_tails(&mut self, gallery: &Gallery<S>, threads: usize) {
+        let tails = tails(gallery, self.tightness, self.tail, threads);
+        if !tails.is_empty() {
+            self.tail = tails.iter().sum::<f32>() / tails.len() as f32;
+        }
+        let mut order: Vec<usize> = (0..tails.len()).collect();
+        order.sort_unstable_by(|a, b| gallery.members.subjects[*a].cmp(&gallery.members.subjects[*b]));
+        self.subjects = order.iter().map(|at| gallery.members.subjects[*at].clone()).collect();
+        self.tails = order.iter().map(|at| tails[*at]).collect();
+    }
+
+    /// Searches for embeddings of the collection as if they were not in it, and as if their subject were not.
+    ///
+    /// Genuine and unknown probes weigh the same in all: of how many probes are of strangers in practice nothing is
+    /// known. The fewer observations the collection gives, the more the usual distributions count.
+    fn observations(&self, gallery: &Gallery<S>, sample: &[usize], threads: usize) -> Vec<Observation> {
+        let values: Vec<Vec<f32>> = sample.iter().map(|slot| gallery.rows.values(*slot).collect()).collect();
+        let probes: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
+        let found = gallery.find(&probes, CANDIDATES + 1, threads, gallery.sketches.as_ref());
+        let (mut genuine, mut unknown) = (Vec::new(), Vec::new());
+        for ((slot, probe), found) in sample.iter().zip(&probes).zip(found) {
+            let owner = gallery.members.owners[*slot];
+            let others = found.iter().filter(|found| found.0 != owner).take(CANDIDATES);
+            let others: Vec<_> = others.filter_map(|found| self.scored(gallery, probe, *found, None)).collect();
+            let own = self.scored(gallery, probe, (owner, 0.0), Some(*slot as u32));
+            let mut scores: Vec<f32> = others.iter().map(|scored| scored.score).collect();
+            if !scores.is_empty() {
+                unknown.push(Observation { scores: scores.clone(), truth: None, weight: 1.0 });
+            }
+            if let Some(own) = own {
+                scores.truncate(CANDIDATES - 1);
+                scores.push(own.score);
+                genuine.push(Observation { truth: Some(scores.len() - 1), scores, weight: 1.0 });
+            }
+        }
+        unknown.extend(self.rejected(gallery));
+        let share = |count: usize| PRIOR_WEIGHT / (PRIOR_WEIGHT + count as f64);
+        let (from_genuine, from_unknown) = (share(genuine.len()), share(unknown.len()));
+        weigh(&mut genuine, 1.0 - from_genuine);
+        weigh(&mut unknown, 1.0 - from_unknown);
+        let (tightness, tail) = (self.tightness, self.tail);
+        let usual = prior::observations(&self.impostors, self.population, tightness, tail, from_genuine, from_unknown);
+        genuine.into_iter().chain(unknown).chain(usual).collect()
+    }
+
+    /// The rejected probes, as examples of strangers where the rejected subject was the best candidate.
+    fn rejected(&self, gallery: &Gallery<S>) -> Vec<Observation> {
+        let observation = |rejection: &Rejection<S>| {
+            if rejection.probe.len() != gallery.dimension {
+                return None;
+            }
+            let found = gallery.find(&[&rejection.probe], CANDIDATES, 1, gallery.sketches.as_ref()).pop()?;
+            let best = &gallery.members.subjects[found.first()?.0 as usize];
+            let scored = found.iter().filter_map(|found| self.scored(gallery, &rejection.probe, *found, None));
+            let scores = scored.map(|scored| scored.score).collect();
+            (*best == rejection.subject).then_some(Observation { scores, truth: None, weight: 1.0 })
+        };
+        self.rejections.iter().filter_map(observation).collect()
+    }
+}
+
+/// Spreads a weight over observations.
+fn weigh(observations: &mut [Observation], weight: f64) {
+    let each = prior::CLASS_WEIGHT * weight / observations.len().max(1) as f64;
+    for observation in observations {
+        observation.weight = each;
+    }
+}
+
+/// Mean cosine of two embeddings of one subject, from the subjects of the sampled rows.
+fn usual_tightness<S: Clone + Eq + Hash>(gallery: &Gallery<S>, sample: &[usize]) -> f32 {
+    let owners = sample.iter().map(|slot| gallery.members.owners[*slot]);
+    let several = owners.filter(|owner| gallery.members.rows_at(*owner).nth(1).is_some());
+    let tightness = several.filter_map(|owner| Portrait::new(gallery, owner, None, prior::TIGHTNESS));
+    let (sum, count) = tightness.fold((0.0, 0.0), |(sum, count), portrait| (sum + portrait.tightness, count + 1.0));
+    let weight = PRIOR_WEIGHT as f32;
+    (sum + weight * prior::TIGHTNESS) / (count + weight)
+}
+
+impl<S> std::fmt::Debug for Rejection<S> {
+    /// Embeddings are biometric data and stay out of logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Rejection({} values)", self.probe.len())
+    }
+}
+
+impl<S> std::fmt::Debug for Classifier<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Classifier(of {} subjects, {} rejections)", self.population, self.rejections.len())
+    }
+}
