@@ -12,6 +12,7 @@ use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::engine::Pool;
 use crate::galleries::Galleries;
+use crate::lists::{Folder, Screening};
 use crate::rate::RateLimit;
 use crate::secret::{self, Secret};
 use crate::{clock, http};
@@ -28,6 +29,8 @@ pub struct App {
     pub galleries: Galleries,
     /// Where enrolled images are kept, if they are; and where those of former settings are removed.
     pub blobs: Blobs,
+    /// The sanctions lists in memory.
+    pub screening: Arc<Screening>,
     /// The server secret.
     pub secret: Secret,
     /// Permits for the memory that request bodies take, in units of [`http::MEMORY_UNIT`].
@@ -45,6 +48,7 @@ impl App {
             galleries: Galleries::new(config.matching.cached_embeddings),
             body_memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
             rate_limit: rate.map(|rate| RateLimit::new(rate, config.http.rate_burst.unwrap_or(rate))),
+            screening: Arc::new(Screening::new(Folder::new(config.screening.lists.path(&config.data.data_dir)))),
             blobs: Blobs::Folder(config.data.blobs_dir()),
             config,
             db,

@@ -12,5 +12,6 @@ pub mod flows;
 pub mod galleries;
 pub mod http;
 pub mod keys;
+pub mod lists;
 pub mod rate;
 pub mod secret;

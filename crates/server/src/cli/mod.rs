@@ -2,6 +2,7 @@
 
 pub mod evaluate;
 pub mod keys;
+pub mod lists;
 pub mod models;
 pub mod serve;
 
@@ -39,6 +40,8 @@ enum Command {
     Keys(keys::Args),
     /// Fetch, list and verify the models and the inference runtime.
     Models(models::Args),
+    /// Pull, import, list and search sanctions lists; works while the server runs.
+    Lists(lists::Args),
     /// Measure accuracy on labelled data with the engine calls that the server makes.
     Evaluate(evaluate::Args),
 }
@@ -54,6 +57,7 @@ impl Cli {
             Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
             Command::Keys(args) => runtime()?.block_on(keys::run(args)),
             Command::Models(args) => models::run(args),
+            Command::Lists(args) => runtime()?.block_on(lists::run(args)),
             Command::Evaluate(args) => evaluate::run(&args),
         }
     }
