@@ -37,6 +37,7 @@ impl Top {
         self.floor = self.floor.max(floor);
     }
 
+    #[inline]
     pub fn floor(&self) -> f32 {
         self.floor
     }

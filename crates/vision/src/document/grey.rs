@@ -109,15 +109,18 @@ impl Grey {
     /// modules and printed borders all agree in it, so that one number undoes the tilt of a symbol.
     pub fn tilt(&self) -> f32 {
         const BINS: usize = 180;
+        // A step of 25 levels, in units of the weights.
+        const MIN_STRENGTH: f32 = 400.0;
         let small = self.shrunk(self.width.max(self.height) / 700);
         let mut histogram = [0.0f32; BINS];
         for y in 1..small.height.saturating_sub(1) {
             for x in 1..small.width.saturating_sub(1) {
                 let at = |dx: usize, dy: usize| f32::from(small.pixels[(y + dy - 1) * small.width + x + dx - 1]);
-                let gx = at(2, 0) + 2.0 * at(2, 1) + at(2, 2) - at(0, 0) - 2.0 * at(0, 1) - at(0, 2);
-                let gy = at(0, 2) + 2.0 * at(1, 2) + at(2, 2) - at(0, 0) - 2.0 * at(1, 0) - at(2, 0);
+                // Scharr's weights: the direction of a sharp edge comes out right to a fraction of a degree.
+                let gx = 3.0 * (at(2, 0) + at(2, 2) - at(0, 0) - at(0, 2)) + 10.0 * (at(2, 1) - at(0, 1));
+                let gy = 3.0 * (at(0, 2) + at(2, 2) - at(0, 0) - at(2, 0)) + 10.0 * (at(1, 2) - at(1, 0));
                 let strength = gx.hypot(gy);
-                if strength > 100.0 {
+                if strength > MIN_STRENGTH {
                     let angle = gy.atan2(gx).to_degrees().rem_euclid(90.0);
                     histogram[(angle / 90.0 * BINS as f32) as usize % BINS] += strength;
                 }
