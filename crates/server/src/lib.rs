@@ -15,3 +15,4 @@ pub mod keys;
 pub mod lists;
 pub mod rate;
 pub mod secret;
+pub mod tls;

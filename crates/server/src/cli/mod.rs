@@ -10,6 +10,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
 
+use crate::tls;
+
 /// Self-hosted face recognition and identity verification server.
 #[derive(Debug, clap::Parser)]
 #[command(name = "vultus", version, arg_required_else_help = true)]
@@ -53,6 +55,7 @@ impl Cli {
     /// What went wrong and what to do, for the operator.
     pub fn run(self) -> anyhow::Result<()> {
         init_log(&self.log, self.log_format)?;
+        tls::install();
         match self.command {
             Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
             Command::Keys(args) => runtime()?.block_on(keys::run(args)),

@@ -14,7 +14,7 @@ use crate::app::{self, App};
 use crate::config::Config;
 use crate::engine::Pool;
 use crate::keys::{self, NewKey, Scope};
-use crate::lists::{self, Publishers};
+use crate::lists::{self, Schedule};
 use crate::secret::Secret;
 use crate::{fetch, http, secret};
 
@@ -50,7 +50,7 @@ async fn serve(
     engines: Arc<Pool<Engine>>,
 ) -> anyhow::Result<()> {
     let stop = stop_signal()?;
-    let publishers = Publishers::new(config.screening.lists.lists_mirror.as_deref())?;
+    let schedule = Schedule::new(&config.screening)?;
     let db = Db::connect(&config.data.database_url())
         .await
         .context("cannot open the database: see --database-url and --data-dir")?;
@@ -60,7 +60,7 @@ async fn serve(
     tracing::info!(%address, data = %app.config.data.data_dir.display(), "listening");
     let server = http::listen::serve(listener, app.clone(), stop);
     let failure = load_failure(app.clone());
-    let lists = lists::keep(app.screening.clone(), publishers, app.config.screening.lists_pull_hours);
+    let lists = lists::keep(app.screening.clone(), schedule);
     let result = tokio::select! {
         () = server => Ok(()),
         error = failure => Err(error),

@@ -8,7 +8,7 @@ use vultus_screening::Screener;
 use vultus_screening::lists::{Source, Version};
 
 use super::{Folder, Publishers, pull};
-use crate::clock;
+use crate::{clock, config};
 
 /// How often the folder is looked at; reading which states are in force takes microseconds.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -52,14 +52,52 @@ impl Screening {
     }
 }
 
-/// Takes up lists that are installed while the server runs, and pulls each that was not checked for `pull_hours` (0:
-/// never). Never ends; what goes wrong is logged, and tried again later.
-pub async fn keep(screening: Arc<Screening>, publishers: Publishers, pull_hours: u32) {
-    let mut next_pull = Instant::now();
+/// When the lists of a running server are pulled.
+#[derive(Debug)]
+pub struct Schedule {
+    publishers: Publishers,
+    period_us: i64,
+    next: Instant,
+}
+
+impl Schedule {
+    /// The schedule that the options ask for, if any.
+    ///
+    /// # Errors
+    /// As [`Publishers::new`].
+    pub fn new(options: &config::Screening) -> anyhow::Result<Option<Self>> {
+        if options.lists_pull_hours == 0 {
+            return Ok(None);
+        }
+        let publishers = Publishers::new(options.lists.lists_mirror.as_deref())?;
+        Ok(Some(Self { publishers, period_us: i64::from(options.lists_pull_hours) * HOUR_US, next: Instant::now() }))
+    }
+
+    /// Pulls each list that was not checked for a period, unless that was tried a while ago.
+    async fn pull_due(&mut self, folder: &Folder) {
+        if Instant::now() < self.next {
+            return;
+        }
+        self.next = Instant::now() + RETRY_AFTER;
+        let installed = folder.installed().unwrap_or_default();
+        for source in Source::ALL {
+            let checked = installed.iter().find(|list| list.version.source == source).map(|list| list.checked_us);
+            if checked.is_some_and(|checked| clock::now_us() - checked < self.period_us) {
+                continue;
+            }
+            if let Err(error) = pull(&self.publishers, folder, source, false).await {
+                tracing::warn!("the list {source} was not pulled: {error:#}");
+            }
+        }
+    }
+}
+
+/// Takes up lists that are installed while the server runs, and pulls by the schedule. Never ends; what goes wrong is
+/// logged, and tried again later.
+pub async fn keep(screening: Arc<Screening>, mut schedule: Option<Schedule>) {
     loop {
-        if pull_hours > 0 && Instant::now() >= next_pull {
-            next_pull = Instant::now() + RETRY_AFTER;
-            pull_due(&screening.folder, &publishers, i64::from(pull_hours) * HOUR_US).await;
+        if let Some(schedule) = &mut schedule {
+            schedule.pull_due(&screening.folder).await;
         }
         let refreshed = screening.clone();
         match tokio::task::spawn_blocking(move || refreshed.refresh()).await {
@@ -69,19 +107,6 @@ pub async fn keep(screening: Arc<Screening>, publishers: Publishers, pull_hours:
             Err(error) => tracing::error!("sanctions lists not loaded: {error}"),
         }
         tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-async fn pull_due(folder: &Folder, publishers: &Publishers, period_us: i64) {
-    let installed = folder.installed().unwrap_or_default();
-    for source in Source::ALL {
-        let checked = installed.iter().find(|list| list.version.source == source).map(|list| list.checked_us);
-        if checked.is_some_and(|checked| clock::now_us() - checked < period_us) {
-            continue;
-        }
-        if let Err(error) = pull(publishers, folder, source, false).await {
-            tracing::warn!("the list {source} was not pulled: {error:#}");
-        }
     }
 }
 

@@ -7,7 +7,7 @@ mod publishers;
 use vultus_screening::lists::Source;
 
 pub use folder::{Change, Folder, Installed, read, read_folder, views};
-pub use live::{Screening, keep};
+pub use live::{Schedule, Screening, keep};
 pub use publishers::{Publishers, files};
 
 use crate::clock;

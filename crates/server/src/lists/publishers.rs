@@ -47,8 +47,6 @@ impl Publishers {
     /// # Errors
     /// When the mirror's address is none, or the system's certificates cannot be read.
     pub fn new(mirror: Option<&str>) -> anyhow::Result<Self> {
-        // Reqwest is built without a provider of its own, so that ring is the only one. It may be installed already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mirror = mirror.map(mirror_url).transpose()?;
         let client = Client::builder()
             .user_agent(concat!("vultus/", env!("CARGO_PKG_VERSION")))

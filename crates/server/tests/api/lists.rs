@@ -79,6 +79,7 @@ impl Mirror {
 
     fn pull(&self, folder: &Folder, source: Source, force: bool) -> Result<bool, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        vultus::tls::install();
         let publishers = Publishers::new(Some(&self.address)).unwrap();
         let change = runtime.block_on(pull(&publishers, folder, source, force));
         change.map(|change| change.is_new()).map_err(|error| format!("{error:#}"))

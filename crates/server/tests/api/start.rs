@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::app::{models_dir, workspace};
+use crate::app::{client, models_dir, workspace};
 
 pub fn vultus(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vultus"));
@@ -66,7 +66,7 @@ impl Server {
 fn until_ready(address: &str) {
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     runtime.block_on(async {
         while !client.get(format!("http://{address}/readyz")).send().await.is_ok_and(|reply| reply.status() == 200) {
             assert!(started.elapsed() < Duration::from_secs(20), "not ready");
