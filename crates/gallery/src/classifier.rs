@@ -19,6 +19,8 @@ use crate::impostors::ImpostorTail;
 use crate::prior::{self, CANDIDATES};
 use crate::tails::tails;
 
+/// Subjects that a probability depends on: the most similar ones.
+pub const SHORTLIST: usize = CANDIDATES;
 /// Embeddings that are taken out and searched for.
 const SAMPLE: usize = 1_000;
 /// Observations that the usual distributions of the model count for, of each class, beside those of the collection.
@@ -167,17 +169,42 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
         threads: usize,
     ) -> Vec<Identification<S>> {
         let found = gallery.find(probes, limit.max(CANDIDATES), threads, gallery.sketches.as_ref());
-        let identify = |(probe, found): (&&[f32], Vec<(u32, f32)>)| {
-            let mut scored: Vec<_> =
-                found.iter().filter_map(|found| self.scored(gallery, probe, *found, None)).collect();
-            for scored in &mut scored {
-                scored.score -= self.rejection(probe, scored);
-            }
-            // Stable, so that equal scores stay in the order of the search.
-            scored.sort_by(|a, b| b.score.total_cmp(&a.score));
-            self.identification(&scored, gallery.subjects(), limit)
-        };
-        probes.iter().zip(found).map(identify).collect()
+        let subjects = gallery.subjects();
+        probes.iter().zip(found).map(|(probe, found)| self.judge(gallery, subjects, probe, &found, limit)).collect()
+    }
+
+    /// Like [`Classifier::classify`], with a gallery of only those who are most similar to the probe, as a search elsewhere
+    /// found them, at least [`SHORTLIST`] of a collection of `population` subjects.
+    ///
+    /// # Panics
+    /// When the probe does not have the dimension of the gallery.
+    pub fn classify_shortlist(
+        &self,
+        shortlist: &Gallery<S>,
+        population: usize,
+        probe: &[f32],
+        limit: usize,
+    ) -> Identification<S> {
+        let found = shortlist.find(&[probe], limit.max(CANDIDATES), 1, None).pop().unwrap_or_default();
+        self.judge(shortlist, population, probe, &found, limit)
+    }
+
+    /// From the result of a search to probabilities.
+    fn judge(
+        &self,
+        gallery: &Gallery<S>,
+        population: usize,
+        probe: &[f32],
+        found: &[(u32, f32)],
+        limit: usize,
+    ) -> Identification<S> {
+        let mut scored: Vec<_> = found.iter().filter_map(|found| self.scored(gallery, probe, *found, None)).collect();
+        for scored in &mut scored {
+            scored.score -= self.rejection(probe, scored);
+        }
+        // Stable, so that equal scores stay in the order of the search.
+        scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+        self.identification(&scored, population, limit)
     }
 
     fn identification(&self, scored: &[Scored<S>], subjects: usize, limit: usize) -> Identification<S> {

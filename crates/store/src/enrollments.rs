@@ -208,14 +208,24 @@ pub async fn update_facts(db: &Db, account: Id, id: Id, new: &FactsUpdate, now: 
     tx.commit().await
 }
 
-/// Deletes an enrollment with its embeddings and memberships. Returns the keys of the images it leaves behind.
+/// What a deleted enrollment leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// The keys of its images.
+    pub images: Vec<String>,
+    /// The collections that it was in.
+    pub collections: Vec<Id>,
+}
+
+/// Deletes an enrollment with its embeddings and memberships.
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`].
-pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Vec<String>> {
+pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Deleted> {
     let mut tx = db.write(account).await?;
     collections::touch(&mut tx, account, None, id, -1, now).await?;
-    sql!(execute, &mut tx, "delete from members where account_id = $1 and enrollment_id = $2", account, id)?;
+    let text = "delete from members where account_id = $1 and enrollment_id = $2 returning collection_id";
+    let collections: Vec<(Id,)> = sql!(fetch_all, &mut tx, text, account, id)?;
     let images = embeddings::delete_all_of(&mut tx, account, id).await?;
     let text = "delete from enrollments where account_id = $1 and id = $2";
     if sql!(execute, &mut tx, text, account, id)? == 0 {
@@ -223,7 +233,7 @@ pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Vec<Str
     }
     tombstones::insert(&mut tx, account, Kind::Enrollment, id, now).await?;
     tx.commit().await?;
-    Ok(images)
+    Ok(Deleted { images, collections: collections.into_iter().map(|(id,)| id).collect() })
 }
 
 /// How many enrollments the account has.

@@ -4,6 +4,7 @@ pub mod evaluate;
 pub mod keys;
 pub mod models;
 pub mod serve;
+pub mod worker;
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -35,6 +36,8 @@ enum LogFormat {
 enum Command {
     /// Run the server.
     Serve(Box<serve::Args>),
+    /// Do the jobs of servers that share a database, without serving.
+    Worker(Box<worker::Args>),
     /// Make, list and revoke API keys; works while the server runs.
     Keys(keys::Args),
     /// Fetch, list and verify the models and the inference runtime.
@@ -52,6 +55,7 @@ impl Cli {
         init_log(&self.log, self.log_format)?;
         match self.command {
             Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
+            Command::Worker(args) => runtime()?.block_on(worker::run(*args)),
             Command::Keys(args) => runtime()?.block_on(keys::run(args)),
             Command::Models(args) => models::run(args),
             Command::Evaluate(args) => evaluate::run(&args),
