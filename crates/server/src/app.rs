@@ -9,9 +9,9 @@ use vultus_vision::Engine;
 use vultus_vision::models::Models;
 
 use crate::blobs::Blobs;
+use crate::classifiers::Classifiers;
 use crate::config::Config;
 use crate::engine::Pool;
-use crate::classifiers::Classifiers;
 use crate::rate::RateLimit;
 use crate::secret::{self, Secret};
 use crate::vectors::{Memory, VectorIndex};

@@ -55,5 +55,11 @@ pub async fn of_collection(db: &Db, account: Id, collection: Id) -> Result<Optio
     let text = "select model, version, outdated, fitted, data from fits where account_id = $1 and collection_id = $2";
     let row: Option<(String, i64, i64, Micros, Vec<u8>)> =
         sql!(fetch_optional, &mut conn, text, account, collection).map_err(Error::from)?;
-    Ok(row.map(|(model, version, outdated, fitted, data)| Fit { model, version, outdated: outdated as u64, fitted, data }))
+    Ok(row.map(|(model, version, outdated, fitted, data)| Fit {
+        model,
+        version,
+        outdated: outdated as u64,
+        fitted,
+        data,
+    }))
 }

@@ -1,8 +1,8 @@
 //! Search a face in a collection: who is this?
 
 use vultus_gallery::{Gallery, ImpostorTail, SHORTLIST};
-use vultus_store::collections::{self, Member};
 use vultus_store::Id;
+use vultus_store::collections::{self, Member};
 use vultus_vision::{Calibration, Face};
 
 use super::probe::{self, Probe};

@@ -108,8 +108,10 @@ pub struct EnrollmentEntry {
     /// May be empty.
     name: String,
     /// What the client's own system calls the person, if it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
     /// The JSON object that was given, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     metadata: Option<Box<RawValue>>,
     /// Id of the account.

@@ -158,10 +158,7 @@ fn data(face: Option<&IdentifiedFace>) -> IdentifyData {
 
 fn face_facts(face: &IdentifiedFace) -> FaceFacts {
     let rect = face.face.rect;
-    FaceFacts {
-        bounding_box: [rect.x1, rect.y1, rect.x2, rect.y2, face.face.confidence],
-        answer: data(Some(face)),
-    }
+    FaceFacts { bounding_box: [rect.x1, rect.y1, rect.x2, rect.y2, face.face.confidence], answer: data(Some(face)) }
 }
 
 fn facts(person: &Candidate) -> CandidateFacts {

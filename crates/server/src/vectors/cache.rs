@@ -50,8 +50,7 @@ impl<T: Clone> Cache<T> {
         let mut slots = self.slots();
         slots.clock += 1;
         let clock = slots.clock;
-        let slot =
-            slots.by_collection.entry(collection).or_insert_with(|| Slot { value: new(), used: 0, weight: 0 });
+        let slot = slots.by_collection.entry(collection).or_insert_with(|| Slot { value: new(), used: 0, weight: 0 });
         slot.used = clock;
         slot.value.clone()
     }

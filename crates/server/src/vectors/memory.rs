@@ -73,9 +73,8 @@ impl Memory {
         self.check_budget(collections::embedding_count(&self.db, space.account, space.collection).await? as usize)?;
         let (folder, collection, model) = (self.folder.clone(), space.collection, space.model.to_owned());
         let loaded = blocking(move || folder.load(collection, &model)).await?;
-        let fits = |loaded: &Resident| {
-            loaded.gallery.dimension() == space.dimension && loaded.version <= space.state.version
-        };
+        let fits =
+            |loaded: &Resident| loaded.gallery.dimension() == space.dimension && loaded.version <= space.state.version;
         if let Some(loaded) = loaded.filter(fits) {
             place.set(loaded);
             if place.is_current(space) || self.catch_up(space, place).await? {

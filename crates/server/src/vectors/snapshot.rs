@@ -44,7 +44,9 @@ impl Folder {
         let path = self.file(collection);
         match load(&path, model) {
             Ok(resident) => Some(resident),
-            Err(error) if error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::NotFound) => None,
+            Err(error) if error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::NotFound) => {
+                None
+            }
             Err(error) => {
                 tracing::warn!(%collection, %error, "a gallery is built from the database");
                 self.remove(collection).ok();

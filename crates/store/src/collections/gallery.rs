@@ -88,8 +88,7 @@ pub async fn state(db: &Db, account: Id, id: Id) -> Result<State> {
     let mut conn = db.read().await?;
     let text = "select c.version, c.updated, c.unknowns, c.member_count, f.fitted, f.model, f.outdated from collections c \
                 left join fits f on f.collection_id = c.id where c.account_id = $1 and c.id = $2";
-    let row: Option<StateRow> =
-        sql!(fetch_optional, &mut conn, text, account, id)?;
+    let row: Option<StateRow> = sql!(fetch_optional, &mut conn, text, account, id)?;
     let Some((version, changed, unknowns, members, fitted, model, outdated)) = row else {
         return Err(tombstones::missing(&mut conn, account, Kind::Collection, id).await);
     };
@@ -152,13 +151,13 @@ impl Reader {
                         select enrollment_id from members where account_id = $1 and collection_id = $2 \
                         and enrollment_id > $3 order by enrollment_id limit $4\
                     ) p join embeddings b on b.enrollment_id = p.enrollment_id order by p.enrollment_id, b.position";
-        let rows: Vec<(Id, Id, String, Vector)> = sql!(
-            fetch_all, &mut self.tx, text, self.account, self.collection, self.after.as_slice(), PAGE
-        )?;
+        let rows: Vec<(Id, Id, String, Vector)> =
+            sql!(fetch_all, &mut self.tx, text, self.account, self.collection, self.after.as_slice(), PAGE)?;
         if let Some(last) = rows.last() {
             self.after = last.0.to_bytes();
         }
-        let row = |(enrollment_id, embedding_id, model, Vector(vector))| Row { enrollment_id, embedding_id, model, vector };
+        let row =
+            |(enrollment_id, embedding_id, model, Vector(vector))| Row { enrollment_id, embedding_id, model, vector };
         Ok(rows.into_iter().map(row).collect())
     }
 }

@@ -66,8 +66,7 @@ pub(crate) async fn touch(
                 where account_id = $1 and ($3 is null or id = $3) and id in \
                 (select collection_id from members where account_id = $1 and enrollment_id = $2) \
                 returning id, version";
-    let touched: Vec<(Id, i64)> =
-        sql!(fetch_all, &mut *tx, text, account, enrollment, collection, joined, now)?;
+    let touched: Vec<(Id, i64)> = sql!(fetch_all, &mut *tx, text, account, enrollment, collection, joined, now)?;
     for (collection, version) in touched {
         let text = "insert into changes (collection_id, version, account_id, enrollment_id, changed) \
                     values ($1, $2, $3, $4, $5)";
@@ -83,13 +82,7 @@ pub(crate) async fn touch(
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn changes(
-    db: &Db,
-    account: Id,
-    collection: Id,
-    version: i64,
-    changed: Micros,
-) -> Result<Option<Vec<Id>>> {
+pub async fn changes(db: &Db, account: Id, collection: Id, version: i64, changed: Micros) -> Result<Option<Vec<Id>>> {
     let mut tx = db.read_snapshot().await?;
     let text = "select count(*) from changes \
                 where account_id = $1 and collection_id = $2 and version = $3 and changed = $4";

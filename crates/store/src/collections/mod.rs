@@ -15,8 +15,8 @@ use crate::page::{Page, Window};
 use crate::tombstones;
 
 pub use gallery::{FitStamp, Member, Reader, Row, State, embedding_count, members, state};
-pub(crate) use members::{join, touch, trim_changes};
 pub use members::{add_member, changes, remove_member};
+pub(crate) use members::{join, touch, trim_changes};
 
 /// A collection with its members.
 #[derive(Debug, Clone, PartialEq, Eq)]
