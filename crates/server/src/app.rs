@@ -12,6 +12,7 @@ use crate::blobs::Blobs;
 use crate::classifiers::Classifiers;
 use crate::config::Config;
 use crate::engine::Pool;
+use crate::lists::{Folder, Screening};
 use crate::rate::RateLimit;
 use crate::secret::{self, Secret};
 use crate::vectors::{Memory, VectorIndex};
@@ -31,6 +32,8 @@ pub struct App {
     pub classifiers: Classifiers,
     /// Where enrolled images are kept, if they are; and where those of former settings are removed.
     pub blobs: Blobs,
+    /// The sanctions lists in memory.
+    pub screening: Arc<Screening>,
     /// The server secret.
     pub secret: Secret,
     /// Permits for the memory that request bodies take, in units of [`http::MEMORY_UNIT`].
@@ -51,6 +54,7 @@ impl App {
             classifiers: Classifiers::new(config.matching.cached_embeddings),
             body_memory: Arc::new(Semaphore::new(body_memory.min(Semaphore::MAX_PERMITS))),
             rate_limit: rate.map(|rate| RateLimit::new(rate, config.http.rate_burst.unwrap_or(rate))),
+            screening: Arc::new(Screening::new(Folder::new(config.screening.lists.path(&config.data.data_dir)))),
             blobs: Blobs::Folder(config.data.blobs_dir()),
             config,
             db,

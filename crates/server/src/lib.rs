@@ -13,6 +13,8 @@ pub mod flows;
 pub mod http;
 pub mod jobs;
 pub mod keys;
+pub mod lists;
 pub mod rate;
 pub mod secret;
+pub mod tls;
 pub mod vectors;

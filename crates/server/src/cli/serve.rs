@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::engine::Pool;
 use crate::jobs::{self, Tools};
 use crate::keys::{self, NewKey, Scope};
+use crate::lists::{self, Schedule};
 use crate::secret::Secret;
 use crate::{fetch, http, secret};
 
@@ -54,6 +55,7 @@ async fn serve(
     work: bool,
 ) -> anyhow::Result<()> {
     let stop = stop_signal()?;
+    let schedule = Schedule::new(&config.screening)?;
     let db = Db::connect(&config.data.database_url())
         .await
         .context("cannot open the database: see --database-url and --data-dir")?;
@@ -65,9 +67,11 @@ async fn serve(
     let failure = load_failure(app.clone());
     let tools = Tools::new(&app.config, app.db.clone())?;
     let worker = work.then(|| tokio::spawn(jobs::run(tools, std::future::pending())));
+    let lists = lists::keep(app.screening.clone(), schedule);
     let result = tokio::select! {
         () = server => Ok(()),
         error = failure => Err(error),
+        () = lists => Ok(()),
     };
     if let Some(worker) = worker {
         worker.abort();

@@ -17,7 +17,7 @@ use vultus::config::Config;
 use vultus::engine::Pool;
 use vultus::jobs::{self, Tools};
 use vultus::keys::{self, NewKey, Scope};
-use vultus::{http, secret};
+use vultus::{http, secret, tls};
 use vultus_store::Db;
 use vultus_vision::Engine;
 
@@ -39,6 +39,12 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: reqwest::header::HeaderMap,
     pub json: Value,
+}
+
+/// A client that asks no proxy.
+pub fn client() -> reqwest::Client {
+    tls::install();
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 impl TestApp {
@@ -101,7 +107,7 @@ impl TestApp {
         let server = tokio::spawn(http::listen::serve(listener, app.clone(), async {
             let _ = stopped.await;
         }));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = client();
         Self { app, address, key, client, stop: Some(stop), server: Some(server), worker: None, dir }
     }
 
