@@ -9,12 +9,13 @@ use vultus_vision::Engine;
 use vultus_vision::models::Models;
 
 use crate::blobs::Blobs;
+use crate::classifiers::Classifiers;
 use crate::config::Config;
 use crate::engine::Pool;
-use crate::galleries::Galleries;
 use crate::lists::{Folder, Screening};
 use crate::rate::RateLimit;
 use crate::secret::{self, Secret};
+use crate::vectors::{Memory, VectorIndex};
 use crate::{clock, http};
 
 /// The running server's state.
@@ -25,8 +26,10 @@ pub struct App {
     pub db: Db,
     /// The inference threads.
     pub engines: Arc<Pool<Engine>>,
-    /// In-memory galleries of the collections in use.
-    pub galleries: Galleries,
+    /// Where embeddings are searched.
+    pub vectors: Box<dyn VectorIndex>,
+    /// The newest classifiers of the collections in use.
+    pub classifiers: Classifiers,
     /// Where enrolled images are kept, if they are; and where those of former settings are removed.
     pub blobs: Blobs,
     /// The sanctions lists in memory.
@@ -42,11 +45,14 @@ pub struct App {
 impl App {
     /// Puts the parts together.
     pub fn new(config: Config, db: Db, engines: Arc<Pool<Engine>>, secret: Secret) -> Arc<Self> {
-        let memory = config.http.body_memory_bytes.max(config.http.max_body_bytes).div_ceil(http::MEMORY_UNIT);
+        let body_memory = config.http.body_memory_bytes.max(config.http.max_body_bytes).div_ceil(http::MEMORY_UNIT);
+        let cached = config.matching.cached_embeddings;
+        let memory = Memory::new(db.clone(), cached, config.data.galleries_dir(), config.engine.threads());
         let rate = NonZeroU32::new(config.http.rate_limit);
         Arc::new(Self {
-            galleries: Galleries::new(config.matching.cached_embeddings),
-            body_memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
+            vectors: Box::new(memory),
+            classifiers: Classifiers::new(config.matching.cached_embeddings),
+            body_memory: Arc::new(Semaphore::new(body_memory.min(Semaphore::MAX_PERMITS))),
             rate_limit: rate.map(|rate| RateLimit::new(rate, config.http.rate_burst.unwrap_or(rate))),
             screening: Arc::new(Screening::new(Folder::new(config.screening.lists.path(&config.data.data_dir)))),
             blobs: Blobs::Folder(config.data.blobs_dir()),

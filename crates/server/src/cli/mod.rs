@@ -5,6 +5,7 @@ pub mod keys;
 pub mod lists;
 pub mod models;
 pub mod serve;
+pub mod worker;
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -38,6 +39,8 @@ enum LogFormat {
 enum Command {
     /// Run the server.
     Serve(Box<serve::Args>),
+    /// Do the jobs of servers that share a database, without serving.
+    Worker(Box<worker::Args>),
     /// Make, list and revoke API keys; works while the server runs.
     Keys(keys::Args),
     /// Fetch, list and verify the models and the inference runtime.
@@ -58,6 +61,7 @@ impl Cli {
         tls::install();
         match self.command {
             Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
+            Command::Worker(args) => runtime()?.block_on(worker::run(*args)),
             Command::Keys(args) => runtime()?.block_on(keys::run(args)),
             Command::Models(args) => models::run(args),
             Command::Lists(args) => runtime()?.block_on(lists::run(args)),

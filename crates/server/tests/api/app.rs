@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches as _};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -14,6 +15,7 @@ use tokio::task::JoinHandle;
 use vultus::app::{App, start_engines};
 use vultus::config::Config;
 use vultus::engine::Pool;
+use vultus::jobs::{self, Tools};
 use vultus::keys::{self, NewKey, Scope};
 use vultus::{http, secret, tls};
 use vultus_store::Db;
@@ -27,6 +29,7 @@ pub struct TestApp {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
+    worker: Option<JoinHandle<()>>,
     pub dir: TempDir,
 }
 
@@ -60,6 +63,28 @@ impl TestApp {
         Self::start(dir, config, engines).await
     }
 
+    /// A server that does its jobs.
+    pub async fn with_worker(change: impl FnOnce(&mut Config)) -> Self {
+        let mut app = Self::with(change).await;
+        let tools = Tools::new(&app.app.config, app.app.db.clone()).unwrap();
+        app.worker = Some(tokio::spawn(jobs::run(tools, std::future::pending())));
+        app
+    }
+
+    /// Waits until no job is left.
+    pub async fn jobs_done(&self) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let left = vultus_store::jobs::count(&self.app.db).await.unwrap();
+            assert_eq!(left.failed, 0, "a job failed");
+            if left.open == 0 {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "jobs are left: {left:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// A server with one inference thread of its own.
     pub async fn with_own_engine(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -83,7 +108,7 @@ impl TestApp {
             let _ = stopped.await;
         }));
         let client = client();
-        Self { app, address, key, client, stop: Some(stop), server: Some(server), dir }
+        Self { app, address, key, client, stop: Some(stop), server: Some(server), worker: None, dir }
     }
 
     /// Asks the server to stop, as SIGTERM does; the task ends when it has.
@@ -149,6 +174,14 @@ impl TestApp {
     pub async fn join(&self, enrollment: &str, collection: &str) {
         let body = json!({"enrollment_id": enrollment, "collection_id": collection});
         self.json(Method::PUT, "/v1/collection", &body).await.ok();
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if let Some(worker) = &self.worker {
+            worker.abort();
+        }
     }
 }
 
