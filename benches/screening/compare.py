@@ -86,8 +86,9 @@ def nomenklatura(pairs):
         return made
 
     scored, began = [], time.perf_counter()
-    for pair in pairs:
-        one, two = (entity(pair["schema"], pair[name], name) for name in ("name1", "name2"))
+    for at, pair in enumerate(pairs):
+        # It remembers what it has made of an id.
+        one, two = (entity(pair["schema"], pair[name], f"{name}-{id(pairs)}-{at}") for name in ("name1", "name2"))
         scored.append((LogicV2.compare(one, two, config).score, pair["is_match"] == "true"))
     best = max(THRESHOLDS, key=lambda threshold: f1(scored, threshold))
     return {
