@@ -12,6 +12,7 @@ use crate::ids::{Id, Kind, Micros};
 use crate::page::{Page, Window};
 use crate::tombstones;
 use crate::vector::Vector;
+use crate::vectors;
 
 /// A collection with its members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,7 +216,8 @@ pub(crate) async fn join(tx: &mut Tx, account: Id, collection: Id, enrollment: I
         return check(tx, account, collection).await.map(|()| false);
     }
     let text = "update collections set version = version + 1, updated = $3 where account_id = $1 and id = $2";
-    sql!(execute, tx, text, account, collection, now)?;
+    sql!(execute, &mut *tx, text, account, collection, now)?;
+    vectors::follow(tx, account, enrollment).await?;
     Ok(true)
 }
 

@@ -8,6 +8,7 @@ mod collection;
 mod configuration;
 mod connections;
 mod contract;
+mod database;
 mod enroll;
 mod facedetect;
 mod identify;

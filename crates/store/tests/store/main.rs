@@ -9,4 +9,5 @@ mod isolation;
 mod keys;
 mod lists;
 mod sqlite;
+mod vectors;
 mod world;
