@@ -7,6 +7,7 @@
 mod align;
 mod calibration;
 mod detect;
+pub mod document;
 mod embed;
 mod engine;
 mod error;

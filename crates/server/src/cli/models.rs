@@ -76,12 +76,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 fn list(dir: &Path) -> anyhow::Result<()> {
     let manifest = Models::manifest(dir)?;
     let mut text =
-        format!("{:<12} {:<34} {:<9} {:>10} {:<12} {}", "ROLE", "FILE", "STATE", "BYTES", "LICENCE", "PACKAGE");
+        format!("{:<16} {:<40} {:<9} {:>10} {:<12} {}", "ROLE", "FILE", "STATE", "BYTES", "LICENCE", "PACKAGE");
     for entry in manifest.for_this_machine() {
         let FileEntry { file, bytes, licence, .. } = entry;
         let (role, state) = (entry.role.name(), word(fetch::state(dir, entry)?));
         let package = entry.package.as_ref().map_or("(your own)".into(), |p| format!("{} {}", p.name, p.version));
-        let _ = write!(text, "\n{role:<12} {file:<34} {state:<9} {bytes:>10} {licence:<12} {package}");
+        let _ = write!(text, "\n{role:<16} {file:<40} {state:<9} {bytes:>10} {licence:<12} {package}");
     }
     print(&text)
 }

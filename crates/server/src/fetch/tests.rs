@@ -55,7 +55,7 @@ impl Place {
             + &entry("landmarks", "points.onnx", POINTS)
             + &package("npm", "made-up-1.tgz", &sha256(&tgz), "package/points.onnx")
             + INPUT;
-        for role in ["detection", "liveness", "runtime"] {
+        for role in ["detection", "liveness", "runtime", "text_detection", "text_orientation", "text_recognition"] {
             let file = format!("{role}.bin");
             manifest += &entry(role, &file, role.as_bytes());
             manifest += if role == "runtime" { "" } else { INPUT };
@@ -100,7 +100,16 @@ fn package(ecosystem: &str, archive: &str, hash: &str, member: &str) -> String {
     )
 }
 
-const ALL: [&str; 5] = ["detection.bin", "liveness.bin", "points.onnx", "runtime.bin", "weights.onnx"];
+const ALL: [&str; 8] = [
+    "detection.bin",
+    "liveness.bin",
+    "points.onnx",
+    "runtime.bin",
+    "text_detection.bin",
+    "text_orientation.bin",
+    "text_recognition.bin",
+    "weights.onnx",
+];
 
 #[test]
 fn only_the_named_members_are_unpacked() {

@@ -32,6 +32,12 @@ pub enum Role {
     Landmarks,
     /// Live face or presentation attack.
     Liveness,
+    /// Lines of printed text in an image.
+    TextDetection,
+    /// A line of text to characters.
+    TextRecognition,
+    /// A line of text upright or upside down.
+    TextOrientation,
 }
 
 impl Role {
@@ -43,6 +49,9 @@ impl Role {
             Role::Recognition => "recognition",
             Role::Landmarks => "landmarks",
             Role::Liveness => "liveness",
+            Role::TextDetection => "text_detection",
+            Role::TextRecognition => "text_recognition",
+            Role::TextOrientation => "text_orientation",
         }
     }
 }
@@ -265,7 +274,9 @@ mod tests {
     #[test]
     fn the_builtin_manifest_has_every_role_on_both_architectures() {
         let manifest = Manifest::builtin();
-        for role in [Role::Runtime, Role::Detection, Role::Recognition, Role::Landmarks, Role::Liveness] {
+        let faces = [Role::Runtime, Role::Detection, Role::Recognition, Role::Landmarks, Role::Liveness];
+        let texts = [Role::TextDetection, Role::TextRecognition, Role::TextOrientation];
+        for role in faces.into_iter().chain(texts) {
             for arch in ["x86_64", "aarch64"] {
                 let suits = |e: &&FileEntry| e.role == role && e.arch.as_deref().is_none_or(|a| a == arch);
                 assert_eq!(manifest.files.iter().filter(suits).count(), 1, "{role:?} on {arch}");

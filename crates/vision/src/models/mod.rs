@@ -127,6 +127,14 @@ impl Models {
     }
 }
 
+/// The value that an ONNX file keeps under `key` beside its graph.
+///
+/// # Errors
+/// [`Error::Graph`] when the bytes are no ONNX model.
+pub fn metadata(onnx: &[u8], key: &str) -> Result<Option<String>, Error> {
+    onnx::metadata(onnx, key).map_err(|error| Error::Graph(error.to_string()))
+}
+
 fn read(path: PathBuf) -> Result<Vec<u8>, Error> {
     fs::read(&path).map_err(|source| Error::Read { path, source })
 }

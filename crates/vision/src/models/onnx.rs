@@ -42,6 +42,17 @@ pub(super) struct Model {
     pub(super) functions: Vec<Function>,
 }
 
+/// The value of `key` in the metadata of a serialised model, without reading the graph.
+pub(super) fn metadata(onnx: &[u8], key: &str) -> Result<Option<String>, prost::DecodeError> {
+    #[derive(Clone, PartialEq, Message)]
+    struct Metadata {
+        #[prost(message, repeated, tag = "14")]
+        metadata_props: Vec<StringStringEntry>,
+    }
+    let properties = Metadata::decode(onnx)?.metadata_props;
+    Ok(properties.into_iter().find(|entry| entry.key.as_deref() == Some(key)).and_then(|entry| entry.value))
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct OperatorSetId {
     #[prost(string, optional, tag = "1")]
