@@ -58,6 +58,7 @@ impl Server {
         let data = tempfile::tempdir()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let models = std::env::var_os("VULTUS_MODELS_DIR").map_or_else(|| root().join("target/models"), PathBuf::from);
+        vultus::tls::install();
         let mut process = Command::new(env!("CARGO_BIN_EXE_vultus"))
             .args(["serve", "--log", "warn", "--listen", &format!("127.0.0.1:{port}")])
             .args(["--engine-threads", &threads.to_string()])

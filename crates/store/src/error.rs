@@ -36,6 +36,9 @@ pub enum Error {
         /// How many were to be added.
         added: u32,
     },
+    /// An enrollment would be left without any embedding. Nothing was deleted.
+    #[error("this is the last embedding of the enrollment: delete the enrollment itself, or add another image first")]
+    LastEmbedding,
     /// A value that must be unique is there already (an id, or the hash of a key).
     #[error("a row with the same unique value exists already")]
     Conflict(#[source] sqlx::Error),

@@ -17,7 +17,10 @@ pub mod accounts;
 pub mod collections;
 pub mod embeddings;
 pub mod enrollments;
+pub mod fits;
+pub mod jobs;
 pub mod keys;
+pub mod rejections;
 pub mod snapshots;
 pub mod vectors;
 

@@ -2,12 +2,16 @@
 
 pub mod evaluate;
 pub mod keys;
+pub mod lists;
 pub mod models;
 pub mod serve;
+pub mod worker;
 
 use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
+
+use crate::tls;
 
 /// Self-hosted face recognition and identity verification server.
 #[derive(Debug, clap::Parser)]
@@ -35,10 +39,14 @@ enum LogFormat {
 enum Command {
     /// Run the server.
     Serve(Box<serve::Args>),
+    /// Do the jobs of servers that share a database, without serving.
+    Worker(Box<worker::Args>),
     /// Make, list and revoke API keys; works while the server runs.
     Keys(keys::Args),
     /// Fetch, list and verify the models and the inference runtime.
     Models(models::Args),
+    /// Pull, import, list and search sanctions lists; works while the server runs.
+    Lists(lists::Args),
     /// Measure accuracy on labelled data with the engine calls that the server makes.
     Evaluate(evaluate::Args),
 }
@@ -50,10 +58,13 @@ impl Cli {
     /// What went wrong and what to do, for the operator.
     pub fn run(self) -> anyhow::Result<()> {
         init_log(&self.log, self.log_format)?;
+        tls::install();
         match self.command {
             Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
+            Command::Worker(args) => runtime()?.block_on(worker::run(*args)),
             Command::Keys(args) => runtime()?.block_on(keys::run(args)),
             Command::Models(args) => models::run(args),
+            Command::Lists(args) => runtime()?.block_on(lists::run(args)),
             Command::Evaluate(args) => evaluate::run(&args),
         }
     }

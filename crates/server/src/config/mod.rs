@@ -4,6 +4,7 @@ mod data;
 mod engine;
 mod http;
 mod images;
+mod lists;
 mod matching;
 mod vision;
 
@@ -11,6 +12,7 @@ pub use data::Data;
 pub use engine::Engine;
 pub use http::Http;
 pub use images::Images;
+pub use lists::{Lists, Screening};
 pub use matching::Matching;
 pub use vision::Vision;
 
@@ -35,6 +37,9 @@ pub struct Config {
     /// Thresholds of comparisons.
     #[command(flatten)]
     pub matching: Matching,
+    /// Sanctions lists: where they are, where they come from, how new they are kept.
+    #[command(flatten)]
+    pub screening: Screening,
 }
 
 /// A time in seconds, as the options take it: a positive number, fractions allowed.

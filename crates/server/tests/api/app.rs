@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches as _};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -14,8 +15,9 @@ use tokio::task::JoinHandle;
 use vultus::app::{App, start_engines};
 use vultus::config::Config;
 use vultus::engine::Pool;
+use vultus::jobs::{self, Tools};
 use vultus::keys::{self, NewKey, Scope};
-use vultus::{http, secret};
+use vultus::{http, secret, tls};
 use vultus_store::Db;
 use vultus_vision::Engine;
 
@@ -29,6 +31,7 @@ pub struct TestApp {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
+    worker: Option<JoinHandle<()>>,
     /// Goes with the test.
     _database: Option<Database>,
     pub dir: TempDir,
@@ -49,6 +52,12 @@ pub struct Reply {
     pub json: Value,
 }
 
+/// A client that asks no proxy.
+pub fn client() -> reqwest::Client {
+    tls::install();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
 impl TestApp {
     pub async fn new() -> Self {
         Self::with(|_| {}).await
@@ -62,6 +71,28 @@ impl TestApp {
         let engines = ENGINES.get_or_init(|| start_engines(&own.config).unwrap()).clone();
         engines.loaded().await.unwrap();
         Self::start(own, engines).await
+    }
+
+    /// A server that does its jobs.
+    pub async fn with_worker(change: impl FnOnce(&mut Config)) -> Self {
+        let mut app = Self::with(change).await;
+        let tools = Tools::new(&app.app.config, app.app.db.clone()).unwrap();
+        app.worker = Some(tokio::spawn(jobs::run(tools, std::future::pending())));
+        app
+    }
+
+    /// Waits until no job is left.
+    pub async fn jobs_done(&self) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let left = vultus_store::jobs::count(&self.app.db).await.unwrap();
+            assert_eq!(left.failed, 0, "a job failed");
+            if left.open == 0 {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "jobs are left: {left:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// A server with one inference thread of its own.
@@ -86,8 +117,9 @@ impl TestApp {
         let server = tokio::spawn(http::listen::serve(listener, app.clone(), async {
             let _ = stopped.await;
         }));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { app, address, key, client, stop: Some(stop), server: Some(server), _database: database, dir }
+        let client = client();
+        let (stop, server) = (Some(stop), Some(server));
+        Self { app, address, key, client, stop, server, worker: None, _database: database, dir }
     }
 
     /// Asks the server to stop, as SIGTERM does; the task ends when it has.
@@ -153,6 +185,14 @@ impl TestApp {
     pub async fn join(&self, enrollment: &str, collection: &str) {
         let body = json!({"enrollment_id": enrollment, "collection_id": collection});
         self.json(Method::PUT, "/v1/collection", &body).await.ok();
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if let Some(worker) = &self.worker {
+            worker.abort();
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod facedetect;
 mod identify;
 mod isolation;
 mod keys;
+mod lists;
 mod load;
 mod match_;
 mod openapi;

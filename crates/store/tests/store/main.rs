@@ -6,6 +6,7 @@ mod collections;
 mod concurrency;
 mod enrollments;
 mod isolation;
+mod jobs;
 mod keys;
 mod lists;
 mod sqlite;

@@ -1,16 +1,16 @@
 //! Sanctions screening: pairs of names told apart, listed people found first, and people who are on no list flagged.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use csv::StringRecord;
 use serde_json::{Value, json};
-use vultus_screening::lists::{self, File, List, Source};
+use vultus_screening::lists::Source;
 use vultus_screening::{Answer, BirthDate, Country, Facts, Gender, Kind, Query, Screener, THRESHOLD};
 
 use super::metrics::{mean, ratio};
+use crate::lists;
 
 /// A pair of names: its score, and whether they mean the same.
 struct Pair {
@@ -23,9 +23,10 @@ const HITS: usize = 20;
 /// Runs of a query of which the fastest counts.
 const RUNS: usize = 3;
 
-/// Measures on `name_pairs.csv`, `un_queries_positive.csv` and `negatives.csv` in `folder`, with the lists in `lists`.
-pub fn run(folder: &Path, lists: &Path) -> anyhow::Result<Value> {
-    let lists = read_lists(lists)?;
+/// Measures on `name_pairs.csv`, `un_queries_positive.csv` and `negatives.csv` in `folder`, with the lists in `lists_folder`.
+pub fn run(folder: &Path, lists_folder: &Path) -> anyhow::Result<Value> {
+    let files = lists::read_folder(lists_folder)?;
+    let lists = vultus_screening::lists::read(&lists::views(&files))?;
     let versions: Vec<_> = lists.iter().map(|list| list.version.clone()).collect();
     let screener = Screener::new(lists);
     let pairs = pairs(&screener, &rows(folder, "name_pairs.csv")?);
@@ -54,27 +55,6 @@ pub fn run(folder: &Path, lists: &Path) -> anyhow::Result<Value> {
         "p99_ms": p99,
         "lists": versions,
     }))
-}
-
-/// Every list among the files of a folder; files of other formats are passed over.
-fn read_lists(folder: &Path) -> anyhow::Result<Vec<List>> {
-    let entries = fs::read_dir(folder)
-        .with_context(|| format!("cannot read {}: give the lists with --lists", folder.display()))?;
-    let mut contents: Vec<(String, Vec<u8>)> = Vec::new();
-    for entry in entries {
-        let path: PathBuf = entry?.path();
-        if path.is_file() {
-            let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            contents.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), bytes));
-        }
-    }
-    contents.sort();
-    let files: Vec<File<'_>> = contents.iter().map(|(name, bytes)| File { name, bytes }).collect();
-    let files: Vec<File<'_>> = files.into_iter().filter(|file| lists::recognise(file).is_some()).collect();
-    if files.is_empty() {
-        bail!("no sanctions list in {}: give the folder of the lists with --lists", folder.display());
-    }
-    Ok(lists::read(&files)?)
 }
 
 /// The rows of a table with its header as the first.
