@@ -124,6 +124,11 @@ impl Db {
         Ok(Db(Backend::Postgres(pool)))
     }
 
+    /// Whether this is PostgreSQL, which searches vectors itself.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.0, Backend::Postgres(_))
+    }
+
     /// Whether the database answers, for health checks.
     ///
     /// # Errors

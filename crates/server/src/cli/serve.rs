@@ -60,7 +60,7 @@ async fn serve(
         .await
         .context("cannot open the database: see --database-url and --data-dir")?;
     let address = listener.local_addr()?;
-    let app = App::new(config, db, engines, secret);
+    let app = App::new(config, db, engines, secret)?;
     mint_first_key(&app, address).await?;
     tracing::info!(%address, data = %app.config.data.data_dir.display(), "listening");
     let server = http::listen::serve(listener, app.clone(), stop);

@@ -109,7 +109,7 @@ impl TestApp {
         let Own { dir, database, config } = own;
         let secret = secret::load(&config.data).unwrap();
         let db = Db::connect(&config.data.database_url()).await.unwrap();
-        let app = App::new(config, db, engines, secret);
+        let app = App::new(config, db, engines, secret).unwrap();
         let key = mint(&app, &ANY_KEY).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

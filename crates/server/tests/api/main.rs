@@ -24,3 +24,4 @@ mod rate;
 mod sandbox;
 mod spdetect;
 mod start;
+mod vectors;

@@ -1,7 +1,7 @@
 //! Vector search in PostgreSQL. Without `TEST_POSTGRES_URL` nothing here is tested.
 
 use vultus_store::embeddings::NewEmbedding;
-use vultus_store::enrollments::NewEnrollment;
+use vultus_store::enrollments::{Facts, NewEnrollment};
 use vultus_store::{Id, Kind, collections, embeddings, enrollments, vectors};
 
 use crate::world::{MAX, MODEL, World, new_id, now, on_postgres};
@@ -16,8 +16,12 @@ fn at(degrees: f32, model: &str) -> NewEmbedding {
 
 async fn enroll(world: &World, collection: Id, degrees: &[f32]) -> Id {
     let embeddings = degrees.iter().map(|degrees| at(*degrees, MODEL)).collect();
-    let new =
-        NewEnrollment { id: new_id(Kind::Enrollment), name: "Ada".into(), collection_id: Some(collection), embeddings };
+    let new = NewEnrollment {
+        id: new_id(Kind::Enrollment),
+        facts: Facts { name: "Ada".into(), ..Facts::default() },
+        collection_id: Some(collection),
+        embeddings,
+    };
     enrollments::insert(&world.db, world.account, &new, now()).await.unwrap();
     new.id
 }
@@ -124,7 +128,12 @@ async fn large_collections_are_indexed_and_searched_by_the_index() {
         let people = vectors::INDEX_FROM as usize / each + 1;
         let join = async |person: usize, collection: Id| {
             let (id, embeddings) = (new_id(Kind::Enrollment), photos(person, each));
-            let new = NewEnrollment { id, name: "Ada".into(), collection_id: Some(collection), embeddings };
+            let new = NewEnrollment {
+                id,
+                facts: Facts { name: "Ada".into(), ..Facts::default() },
+                collection_id: Some(collection),
+                embeddings,
+            };
             enrollments::insert(db, account, &new, now()).await.unwrap();
             id
         };
