@@ -118,14 +118,14 @@ impl Server {
     /// Makes a collection of people who look like nobody; gives its id.
     fn import_people(&self) -> anyhow::Result<String> {
         let file = self.data.path().join("people.ndjson");
-        let mut text = json!({"format": "vultus collection 1", "name": "large", "unknowns": true}).to_string();
+        let mut lines = vec![json!({"format": "vultus collection 1", "name": "large", "unknowns": true}).to_string()];
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         for person in 0..IMPORTED {
             let vector = STANDARD.encode(direction(&mut random));
             let embeddings = json!([{"model": "fr_feature", "vector": vector}]);
-            text += &format!("\n{}", json!({"name": format!("person {person}"), "embeddings": embeddings}));
+            lines.push(json!({"name": format!("person {person}"), "embeddings": embeddings}).to_string());
         }
-        std::fs::write(&file, text)?;
+        std::fs::write(&file, lines.join("\n"))?;
         let mut import = Command::new(env!("CARGO_BIN_EXE_vultus"));
         import.args(["collections", "import"]).arg(&file).arg("--data-dir").arg(self.data.path());
         let done = import.output()?;
