@@ -107,6 +107,14 @@ create table rejections (
 create index rejections_collection on rejections (collection_id, id);
 create index rejections_enrollment on rejections (enrollment_id);
 
+-- Vectors by another model that wait for the switch to it.
+create table reembeddings (
+    embedding_id bytea primary key not null references embeddings (id) on delete cascade,
+    account_id bytea not null references accounts (id),
+    model text not null,
+    vector bytea not null
+);
+
 -- Work to be done later, at most one row for each subject. due is when it may begin; of a running one, when its worker
 -- counts as lost. again: asked for anew while it was running.
 create table jobs (

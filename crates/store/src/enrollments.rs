@@ -1,7 +1,7 @@
 //! Enrollments: people with a name and one or more embeddings.
 
 use crate::collections;
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::embeddings::{self, NewEmbedding};
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
@@ -105,18 +105,33 @@ pub struct Filter<'a> {
 /// [`Error::NotFound`] or [`Error::Gone`] for the collection, and [`Error::Conflict`] if an id is
 /// there already.
 pub async fn insert(db: &Db, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
+    insert_all(db, account, std::slice::from_ref(new), now).await
+}
+
+/// Stores several enrollments: all or nothing.
+///
+/// # Errors
+/// Those of [`insert`].
+pub async fn insert_all(db: &Db, account: Id, new: &[NewEnrollment], now: Micros) -> Result<()> {
     let mut tx = db.write(account).await?;
+    for new in new {
+        insert_into(&mut tx, account, new, now).await?;
+    }
+    tx.commit().await
+}
+
+async fn insert_into(tx: &mut Tx, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
     let text = "insert into enrollments \
                 (id, account_id, name, external_id, metadata, embedding_count, created, updated) \
                 values ($1, $2, $3, $4, $5, $6, $7, $7)";
     let Facts { name, external_id, metadata } = &new.facts;
     let (external_id, metadata, count) = (external_id.as_deref(), metadata.as_deref(), new.embeddings.len() as i64);
-    sql!(execute, &mut tx, text, new.id, account, name.as_str(), external_id, metadata, count, now)?;
-    embeddings::insert_from(&mut tx, account, new.id, 0, &new.embeddings, now).await?;
+    sql!(execute, &mut *tx, text, new.id, account, name.as_str(), external_id, metadata, count, now)?;
+    embeddings::insert_from(tx, account, new.id, 0, &new.embeddings, now).await?;
     if let Some(collection) = new.collection_id {
-        collections::join(&mut tx, account, collection, new.id, now).await?;
+        collections::join(tx, account, collection, new.id, now).await?;
     }
-    tx.commit().await
+    Ok(())
 }
 
 /// The enrollment with this id.

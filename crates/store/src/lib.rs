@@ -20,6 +20,7 @@ pub mod enrollments;
 pub mod fits;
 pub mod jobs;
 pub mod keys;
+pub mod reembeddings;
 pub mod rejections;
 pub mod snapshots;
 pub mod vectors;

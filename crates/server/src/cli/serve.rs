@@ -6,10 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use vultus_store::Db;
 use vultus_vision::Engine;
 
-use super::print;
+use super::{open, print};
 use crate::app::{self, App};
 use crate::config::Config;
 use crate::engine::Pool;
@@ -56,9 +55,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let schedule = Schedule::new(&config.screening)?;
-    let db = Db::connect(&config.data.database_url())
-        .await
-        .context("cannot open the database: see --database-url and --data-dir")?;
+    let db = open(&config.data).await?;
     let address = listener.local_addr()?;
     let app = App::new(config, db, engines, secret)?;
     mint_first_key(&app, address).await?;

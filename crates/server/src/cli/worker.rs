@@ -1,8 +1,6 @@
 //! `vultus worker`: does the jobs of servers that share a database, without serving.
 
-use anyhow::Context as _;
-use vultus_store::Db;
-
+use super::open;
 use super::serve::stop_signal;
 use crate::config::Config;
 use crate::jobs::{self, Tools};
@@ -20,9 +18,7 @@ pub struct Args {
 /// What keeps the worker from starting, and what to do about it.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let stop = stop_signal()?;
-    let db = Db::connect(&args.config.data.database_url())
-        .await
-        .context("cannot open the database: see --database-url and --data-dir")?;
+    let db = open(&args.config.data).await?;
     let tools = Tools::new(&args.config, db.clone())?;
     tracing::info!("working");
     jobs::run(tools, stop).await;

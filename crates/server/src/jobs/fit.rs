@@ -17,13 +17,13 @@ const MOST: u64 = 200_000;
 pub(super) async fn run(tools: &Tools, claim: &Claim) -> anyhow::Result<()> {
     let (db, account, collection) = (&tools.db, claim.account, claim.subject);
     let embeddings = collections::embedding_count(db, account, collection).await?;
-    let rejections = rejections::list(db, account, collection, &tools.model).await?;
+    let rejections = rejections::list(db, account, collection, &tools.model.name).await?;
     let mut reader = match Reader::open(db, account, collection).await {
         Err(vultus_store::Error::Gone { .. }) => return Ok(()),
         other => other?,
     };
     let stride = embeddings.div_ceil(MOST).max(1);
-    let (mut gallery, mut outdated) = (Gallery::new(tools.dimension), 0);
+    let (mut gallery, mut outdated) = (Gallery::new(tools.model.dimension), 0);
     let mut member = Member::default();
     loop {
         let page = reader.page().await?;
@@ -32,7 +32,7 @@ pub(super) async fn run(tools: &Tools, claim: &Claim) -> anyhow::Result<()> {
         }
         for row in page {
             let number = member.number(&row);
-            if row.model != tools.model || row.vector.len() != tools.dimension {
+            if row.model != tools.model.name || row.vector.len() != tools.model.dimension {
                 outdated += 1;
             } else if number.is_multiple_of(stride) {
                 gallery.put(row.embedding_id.number(), row.enrollment_id.number(), &row.vector);
@@ -50,7 +50,7 @@ pub(super) async fn run(tools: &Tools, claim: &Claim) -> anyhow::Result<()> {
         rejections: rejections.into_iter().map(rejection).collect(),
         threads: 1,
     };
-    let (version, model) = (reader.version, tools.model.clone());
+    let (version, model) = (reader.version, tools.model.name.clone());
     drop(reader);
     let data = modestly(move || classifiers::encode(&Classifier::fit(&gallery, options))).await?;
     let fit = Fit { model, version, outdated, fitted: clock::now_us(), data };

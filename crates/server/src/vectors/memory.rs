@@ -182,3 +182,7 @@ impl VectorIndex for Memory {
         .boxed()
     }
 }
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

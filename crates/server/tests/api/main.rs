@@ -5,6 +5,7 @@
 
 mod app;
 mod collection;
+mod collections_command;
 mod configuration;
 mod connections;
 mod contract;

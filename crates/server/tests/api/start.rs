@@ -53,7 +53,7 @@ impl Server {
     }
 
     /// Reads its log until the address is there.
-    fn address(&mut self) -> String {
+    pub fn address(&mut self) -> String {
         let log = BufReader::new(self.0.stderr.take().unwrap());
         let mut lines = log.lines().map(Result::unwrap);
         let line = lines.find(|line| line.contains("listening")).expect("the server listens");

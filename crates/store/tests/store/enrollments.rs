@@ -1,7 +1,7 @@
 use vultus_store::collections::add_member;
 use vultus_store::embeddings::{self, append};
 use vultus_store::enrollments::{self, Filter, by_id, insert};
-use vultus_store::{Error, Kind};
+use vultus_store::{Error, Kind, reembeddings};
 
 use crate::world::{MAX, MODEL, assert_fails, embedding, enrollment, new_id, now, on_each_database};
 
@@ -191,6 +191,40 @@ async fn what_the_tenant_says_of_a_person_is_kept_found_and_changed() {
         assert_eq!((changed.name.as_str(), changed.external_id.as_deref()), ("Ada L.", Some("e-7")));
         let stranger = enrollments::update_facts(db, world.stranger, new.id, &change, now()).await;
         assert_fails!(stranger, NotFound, Enrollment, new.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn vectors_of_another_model_wait_for_the_switch() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let home = world.collection("Home").await;
+        let ada = world.enroll("Ada", 2, Some(home)).await;
+        let mut lost = enrollment("Bob", 1, None);
+        lost.embeddings[0].image_key = None;
+        insert(db, account, &lost, now()).await.unwrap();
+        let pending = reembeddings::pending(db, "new", None, 10).await.unwrap();
+        assert_eq!(pending.len(), 2);
+        assert_eq!(reembeddings::pending(db, "new", Some(pending[0].id), 10).await.unwrap(), pending[1..]);
+        for pending in &pending {
+            reembeddings::stage(db, pending.account_id, pending.id, "new", &[0.5; 4]).await.unwrap();
+            reembeddings::stage(db, world.stranger, pending.id, "new", &[9.0; 4]).await.unwrap();
+        }
+        let staged = reembeddings::Progress { current: 0, staged: 2, pending: 0, lost: 1 };
+        assert_eq!(reembeddings::progress(db, "new").await.unwrap(), staged);
+        assert_eq!(reembeddings::pending(db, "new", None, 10).await.unwrap(), []);
+        let version = world.version(home).await;
+        assert!(embeddings::list(db, account, ada).await.unwrap().iter().all(|old| old.vector.len() == 8));
+
+        assert!(reembeddings::switch_one(db, "new", now()).await.unwrap());
+        assert!(!reembeddings::switch_one(db, "new", now()).await.unwrap());
+        let switched = embeddings::list(db, account, ada).await.unwrap();
+        assert!(switched.iter().all(|new| new.model == "new" && new.vector == [0.5; 4]));
+        assert_eq!(switched.iter().map(|new| new.id).collect::<Vec<_>>(), [pending[0].id, pending[1].id]);
+        assert_eq!(world.version(home).await, version + 1);
+        let done = reembeddings::Progress { current: 2, lost: 1, ..Default::default() };
+        assert_eq!(reembeddings::progress(db, "new").await.unwrap(), done);
     })
     .await;
 }
