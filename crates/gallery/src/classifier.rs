@@ -30,8 +30,6 @@ const PRIOR_WEIGHT: f64 = 30.0;
 const REJECTION: f32 = 1.0;
 /// Least distance, in cosine, that such a share is of.
 const REJECTION_DISTANCE: f32 = 0.05;
-/// Highest probability of anything: a thousand samples of a fit do not support more.
-const SUREST: f64 = 0.9999;
 
 /// Feedback: a probe was not this subject.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -220,7 +218,7 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
         let identity = |(scored, probability): (&Scored<S>, f64)| Identity {
             subject: scored.subject.clone(),
             cosine: scored.cosine.clamp(-1.0, 1.0),
-            probability: probability.min(SUREST) as f32,
+            probability: probability as f32,
         };
         let candidates = scored.iter().zip(probabilities).take(limit).map(identity).collect();
         Identification { candidates, unknown: unknown as f32, unknowns: self.unknowns }

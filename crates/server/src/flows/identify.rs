@@ -12,6 +12,9 @@ use crate::classifiers::PersonClassifier;
 use crate::error::Error;
 use crate::vectors::{Hit, Space};
 
+/// Highest confidence that somebody is named with: the thousand samples that a fit looks at do not support more.
+const SUREST: f32 = 0.9999;
+
 /// When somebody is named, and how much is told.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Terms {
@@ -161,7 +164,7 @@ fn candidate(member: &Member, cosine: f32, confidence: f32, calibration: &Calibr
         name: member.name.clone(),
         external_id: member.external_id.clone(),
         metadata: member.metadata.clone(),
-        confidence,
+        confidence: confidence.min(SUREST),
         score: calibration.score(cosine),
         cosine,
     }
