@@ -3,10 +3,12 @@
 MODELS := target/models
 TOOLS := target/tools
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
+FUZZ_SECONDS := 60
 export VULTUS_MODELS_DIR := $(abspath $(MODELS))
 export PATH := $(abspath $(TOOLS))/bin:$(PATH)
 
-.PHONY: test fmt clippy deny unit models bench
+.PHONY: test fmt clippy deny unit suites models bench fuzz
 
 test: fmt clippy deny unit
 	@echo "all checks passed"
@@ -26,12 +28,29 @@ $(TOOLS)/bin/cargo-deny:
 	@if cargo deny --version 2>/dev/null | grep -q '$(CARGO_DENY_VERSION)'; then ln -sf "$$(command -v cargo-deny)" $@; \
 	else cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root $(TOOLS); fi
 
-# The models come first: unit, API, golden and contract tests run the real networks.
+# PostgreSQL is installed, started and stopped by the script, unless TEST_POSTGRES_URL names a server. The models come
+# first: unit, API, golden and contract tests run the real networks.
 unit: models
+	scripts/with-postgres.sh $(MAKE) suites
+
+# The store's tests run on both databases, those of the API on SQLite and then on PostgreSQL. TEST_POSTGRES_URL names it.
+suites:
 	cargo test --workspace --locked
+	TEST_DATABASE=postgres cargo test --workspace --locked --test api
 
 models:
 	cargo run --locked --quiet -- models pull --to $(MODELS)
 
 bench: models
 	cargo bench --workspace --locked
+
+# Needs a nightly compiler (rustup toolchain install nightly) and a C++ compiler. New inputs stay in fuzz/corpus.
+fuzz: $(TOOLS)/bin/cargo-fuzz
+	@for target in $$(cargo fuzz list); do \
+	  echo "fuzzing $$target for $(FUZZ_SECONDS) s"; mkdir -p fuzz/corpus/$$target; \
+	  cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 || exit 1; \
+	done
+
+$(TOOLS)/bin/cargo-fuzz:
+	cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --root $(TOOLS)

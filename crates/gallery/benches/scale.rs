@@ -5,10 +5,13 @@
 //! default model have on LFW, photos of them add noise with the spectrum and the size of the differences between photos
 //! of one person there (a third of the squared length; the mean cosine of two photos is 0.67), and both are turned by a
 //! fixed random rotation. Every person has two photos in the gallery. Probes are further photos of them. Recall is
-//! against the exact search of the same gallery.
+//! against the exact search of the same gallery. With `--write DIR`, gallery and probes are also written there: see
+//! `benches/search/compare.py`.
 
 #![allow(clippy::print_stdout, missing_docs)]
 
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use vultus_gallery::{Classifier, Gallery, ImpostorTail, Options, dot};
@@ -127,7 +130,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (result, start.elapsed())
 }
 
-fn run(world: &World, size: usize) {
+fn run(world: &World, size: usize, folder: Option<&Path>) {
     let mut gallery = Gallery::new(DIMENSION);
     let mut adding = Duration::ZERO;
     for at in 0..size {
@@ -138,6 +141,11 @@ fn run(world: &World, size: usize) {
     let mut random = Random(77);
     let persons: Vec<usize> = (0..PROBES).map(|_| (random.next() >> 20) as usize % (size / 2)).collect();
     let probes: Vec<Vec<f32>> = persons.iter().map(|person| world.photo(*person, 2)).collect();
+    if let Some(folder) = folder {
+        let photos = (0..size).map(|at| world.photo(at / 2, at % 2));
+        write(&folder.join("gallery.f32"), photos).expect("the vectors are written");
+        write(&folder.join("probes.f32"), probes.iter().cloned()).expect("the probes are written");
+    }
     let few = &probes[..(20_000_000 / size).clamp(60, PROBES)];
     for threads in [1, THREADS] {
         let times = times(few, |probe| _ = gallery.search_exactly(&[probe], 5, threads));
@@ -239,6 +247,16 @@ fn fit(gallery: &Gallery<u32>, probes: &[Vec<f32>]) {
     println!("  fit: {time:.2?}; classify: {times}");
 }
 
+/// Writes vectors one behind the other, for other programs to search.
+fn write(path: &Path, vectors: impl Iterator<Item = Vec<f32>>) -> io::Result<()> {
+    let mut file = io::BufWriter::new(std::fs::File::create(path)?);
+    for vector in vectors {
+        let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
+        file.write_all(&bytes)?;
+    }
+    file.flush()
+}
+
 /// Microseconds for each of `count`.
 fn per(time: Duration, count: usize) -> f64 {
     time.as_secs_f64() * 1e6 / count as f64
@@ -247,8 +265,9 @@ fn per(time: Duration, count: usize) -> f64 {
 fn main() {
     let sizes: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![10_000, 100_000, 1_000_000] } else { sizes };
+    let folder = std::env::args().skip_while(|argument| argument != "--write").nth(1).map(PathBuf::from);
     let world = World::new();
     for size in sizes {
-        run(&world, size);
+        run(&world, size, folder.as_deref());
     }
 }

@@ -164,8 +164,13 @@ impl<S: Clone + Eq + Hash> Gallery<S> {
     /// factor of 8 since the last time. It is a copy, so that the gallery is free while [`Training::run`] takes its second
     /// or so; [`Gallery::adopt`] then takes a few microseconds of one thread for each embedding. Searches are exact until then.
     pub fn training(&self) -> Option<Training> {
-        let due = self.len() >= WORTHWHILE && self.len() / GROWTH >= self.trained;
-        (due && self.dimension >= crate::approximate::AXES).then(|| Training::new(&self.rows, self.dimension))
+        self.is_training_due().then(|| Training::new(&self.rows, self.dimension))
+    }
+
+    /// Whether there is a [`Gallery::training`].
+    pub fn is_training_due(&self) -> bool {
+        let grown = self.len() >= WORTHWHILE && self.len() / GROWTH >= self.trained;
+        grown && self.dimension >= crate::approximate::AXES
     }
 
     /// Uses an index in the searches from now on. It may come from an earlier state of the gallery.

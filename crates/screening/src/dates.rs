@@ -140,6 +140,13 @@ impl std::fmt::Display for BirthDate {
     }
 }
 
+/// As its written form.
+impl serde::Serialize for BirthDate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// `1979-1982`: two years, not a date.
 fn years_apart(text: &str) -> Option<(&str, &str)> {
     text.split_once('-').filter(|(a, b)| a.trim().len() == 4 && b.trim().len() == 4 && number(b.trim()).is_some())

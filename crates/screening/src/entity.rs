@@ -30,7 +30,7 @@ pub enum NameKind {
 }
 
 /// A name as published, in any script.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Name {
     /// The name, trimmed, otherwise as published.
     pub full: String,
@@ -60,7 +60,7 @@ impl Gender {
 }
 
 /// A number that identifies an entity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Identifier {
     /// What the number is, in the publisher's words, such as `Passport` or `Tax ID`.
     pub kind: String,
@@ -71,7 +71,7 @@ pub struct Identifier {
 }
 
 /// A postal address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Address {
     /// Street, city, region and postal code in the publisher's order, joined by commas; may be empty.
     pub text: String,
@@ -80,7 +80,7 @@ pub struct Address {
 }
 
 /// One entry of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Entity {
     /// The publisher's own key of the entry; unique in its list.
     pub id: String,

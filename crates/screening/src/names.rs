@@ -176,7 +176,8 @@ impl Token {
 fn split(name: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut word = String::new();
-    for c in name.chars().take(MAX_CHARS).nfkc() {
+    let mut characters = name.chars().take(MAX_CHARS).nfkc().peekable();
+    while let Some(c) = characters.next() {
         let script = Script::of(c);
         if is_apostrophe(c) || is_invisible(c) {
             continue;
@@ -184,7 +185,7 @@ fn split(name: &str) -> Vec<Token> {
         let boundary = !script.is_word_part(c)
             || script.is_syllabic()
             || word.chars().last().is_some_and(|last| Script::of(last).is_syllabic())
-            || is_seam(&word, c);
+            || is_seam(&word, c, characters.peek());
         if boundary {
             flush(&mut word, &mut tokens);
         }
@@ -207,10 +208,11 @@ fn with_vowels(word: String) -> String {
     spelled.to_owned()
 }
 
-/// Where two words were written together, as in `SergeiLavrov`; not in `McDonald` or `DeSouza`, whose parts belong
-/// together.
-fn is_seam(word: &str, next: char) -> bool {
-    next.is_uppercase() && word.chars().next_back().is_some_and(char::is_lowercase) && word.chars().nth(2).is_some()
+/// Where two words were written together, as in `SergeiLavrov` or `SiemensAG`; not in `McDonald` or `DeSouza`, whose
+/// parts belong together, nor in `GmbH`.
+fn is_seam(word: &str, capital: char, next: Option<&char>) -> bool {
+    let after_small = word.chars().next_back().is_some_and(char::is_lowercase) && word.chars().nth(2).is_some();
+    after_small && capital.is_uppercase() && next.is_some_and(|next| next.is_alphabetic())
 }
 
 fn flush(word: &mut String, tokens: &mut Vec<Token>) {

@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 const REQUESTS: usize = 100;
 /// People in the collection that is searched.
 const ENROLLED: usize = 100;
+/// People in the collection that is fitted meanwhile, one embedding each.
+const IMPORTED: usize = 10_000;
 /// How long each throughput is measured, and by how many clients at once.
 const LOAD: Duration = Duration::from_secs(10);
 const CLIENTS: usize = 6;
@@ -34,6 +36,11 @@ async fn main() -> anyhow::Result<()> {
     let collection = server.enroll_people(&jpeg).await?;
     let identify = server.median(|| server.identify(&jpeg, &collection)).await?;
     println!("identify among {ENROLLED}, median of {REQUESTS}:    {identify:>8.1} ms");
+    let large = server.import_people()?;
+    let quiet = server.median(|| server.identify(&jpeg, &large)).await?;
+    let during = server.during_fits(&large, server.median(|| server.identify(&jpeg, &large))).await?;
+    println!("identify among {IMPORTED}, median of {REQUESTS}: {quiet:>8.1} ms");
+    println!("the same while it is fitted:           {during:>8.1} ms, {:.2} x", during / quiet);
     let one = server.throughput(&jpeg).await?;
     drop(server);
     let server = Server::start(2).await?;
@@ -50,7 +57,7 @@ struct Server {
     url: String,
     key: String,
     http: reqwest::Client,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl Server {
@@ -58,6 +65,7 @@ impl Server {
         let data = tempfile::tempdir()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let models = std::env::var_os("VULTUS_MODELS_DIR").map_or_else(|| root().join("target/models"), PathBuf::from);
+        vultus::tls::install();
         let mut process = Command::new(env!("CARGO_BIN_EXE_vultus"))
             .args(["serve", "--log", "warn", "--listen", &format!("127.0.0.1:{port}")])
             .args(["--engine-threads", &threads.to_string()])
@@ -70,8 +78,7 @@ impl Server {
         let output = BufReader::new(process.stdout.take().context("standard output is piped")?);
         let key = output.lines().map_while(Result::ok).find(|line| line.trim().starts_with("vultus_"));
         let key = key.ok_or_else(|| anyhow!("the server printed no key"))?.trim().to_owned();
-        let server =
-            Self { process, url: format!("http://127.0.0.1:{port}"), key, http: reqwest::Client::new(), _data: data };
+        let server = Self { process, url: format!("http://127.0.0.1:{port}"), key, http: reqwest::Client::new(), data };
         for _ in 0..600 {
             let ready = server.http.get(format!("{}/readyz", server.url)).send().await;
             if ready.is_ok_and(|answer| answer.status().is_success()) {
@@ -106,6 +113,43 @@ impl Server {
             self.post("enroll", &body).await?;
         }
         Ok(id)
+    }
+
+    /// Makes a collection of people who look like nobody; gives its id.
+    fn import_people(&self) -> anyhow::Result<String> {
+        let file = self.data.path().join("people.ndjson");
+        let mut lines = vec![json!({"format": "vultus collection 1", "name": "large", "unknowns": true}).to_string()];
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        for person in 0..IMPORTED {
+            let vector = STANDARD.encode(direction(&mut random));
+            let embeddings = json!([{"model": "fr_feature", "vector": vector}]);
+            lines.push(json!({"name": format!("person {person}"), "embeddings": embeddings}).to_string());
+        }
+        std::fs::write(&file, lines.join("\n"))?;
+        let mut import = Command::new(env!("CARGO_BIN_EXE_vultus"));
+        import.args(["collections", "import"]).arg(&file).arg("--data-dir").arg(self.data.path());
+        let done = import.output()?;
+        anyhow::ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let printed = String::from_utf8(done.stdout)?;
+        Ok(printed.trim().rsplit(' ').next().context("a collection id")?.to_owned())
+    }
+
+    /// Does something while the classifier of a collection is fitted again and again.
+    async fn during_fits<T>(
+        &self,
+        collection: &str,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        let fits = async {
+            loop {
+                self.post("train", &json!({ "collection_id": collection })).await?;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            failed = fits => failed,
+        }
     }
 
     async fn identify(&self, jpeg: &[u8], collection: &str) -> anyhow::Result<Value> {
@@ -157,6 +201,19 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The little-endian bytes of a vector of unit length, near those of any other at a right angle.
+fn direction(random: &mut u64) -> Vec<u8> {
+    let mut next = || {
+        *random ^= *random << 13;
+        *random ^= *random >> 7;
+        *random ^= *random << 17;
+        (*random >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let values: Vec<f32> = (0..512).map(|_| next()).collect();
+    let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    values.iter().flat_map(|value| (value / length).to_le_bytes()).collect()
 }
 
 fn root() -> &'static Path {

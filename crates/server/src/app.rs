@@ -9,11 +9,13 @@ use vultus_vision::Engine;
 use vultus_vision::models::Models;
 
 use crate::blobs::Blobs;
+use crate::classifiers::Classifiers;
 use crate::config::Config;
 use crate::engine::Pool;
-use crate::galleries::Galleries;
+use crate::lists::{Folder, Screening};
 use crate::rate::RateLimit;
 use crate::secret::{self, Secret};
+use crate::vectors::{self, VectorIndex};
 use crate::{clock, http};
 
 /// The running server's state.
@@ -24,10 +26,14 @@ pub struct App {
     pub db: Db,
     /// The inference threads.
     pub engines: Arc<Pool<Engine>>,
-    /// In-memory galleries of the collections in use.
-    pub galleries: Galleries,
+    /// Where embeddings are searched.
+    pub vectors: Box<dyn VectorIndex>,
+    /// The newest classifiers of the collections in use.
+    pub classifiers: Classifiers,
     /// Where enrolled images are kept, if they are; and where those of former settings are removed.
     pub blobs: Blobs,
+    /// The sanctions lists in memory.
+    pub screening: Arc<Screening>,
     /// The server secret.
     pub secret: Secret,
     /// Permits for the memory that request bodies take, in units of [`http::MEMORY_UNIT`].
@@ -38,19 +44,24 @@ pub struct App {
 
 impl App {
     /// Puts the parts together.
-    pub fn new(config: Config, db: Db, engines: Arc<Pool<Engine>>, secret: Secret) -> Arc<Self> {
-        let memory = config.http.body_memory_bytes.max(config.http.max_body_bytes).div_ceil(http::MEMORY_UNIT);
+    ///
+    /// # Errors
+    /// When the configuration and the database do not go together.
+    pub fn new(config: Config, db: Db, engines: Arc<Pool<Engine>>, secret: Secret) -> anyhow::Result<Arc<Self>> {
+        let body_memory = config.http.body_memory_bytes.max(config.http.max_body_bytes).div_ceil(http::MEMORY_UNIT);
         let rate = NonZeroU32::new(config.http.rate_limit);
-        Arc::new(Self {
-            galleries: Galleries::new(config.matching.cached_embeddings),
-            body_memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
+        Ok(Arc::new(Self {
+            vectors: vectors::open(&config, &db)?,
+            classifiers: Classifiers::new(config.matching.cached_embeddings),
+            body_memory: Arc::new(Semaphore::new(body_memory.min(Semaphore::MAX_PERMITS))),
             rate_limit: rate.map(|rate| RateLimit::new(rate, config.http.rate_burst.unwrap_or(rate))),
+            screening: Arc::new(Screening::new(Folder::new(config.screening.lists.path(&config.data.data_dir)))),
             blobs: Blobs::Folder(config.data.blobs_dir()),
             config,
             db,
             engines,
             secret,
-        })
+        }))
     }
 }
 

@@ -28,6 +28,18 @@ impl Blobs {
         Ok(key)
     }
 
+    /// The image under a key; none if it is not there.
+    ///
+    /// # Errors
+    /// When an image is there and cannot be read.
+    pub async fn get(&self, key: &str) -> anyhow::Result<Option<Bytes>> {
+        let Self::Folder(root) = self;
+        match tokio::fs::read(root.join(key)).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => Ok(Some(read.context("cannot read a kept image")?.into())),
+        }
+    }
+
     /// Removes images. One that is gone already is no error, so that a removal can be repeated.
     ///
     /// # Errors

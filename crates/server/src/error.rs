@@ -14,6 +14,8 @@ pub enum Entity {
     Enrollment,
     /// A set of enrollments.
     Collection,
+    /// What was made of one image of a person.
+    Embedding,
 }
 
 impl Entity {
@@ -22,6 +24,7 @@ impl Entity {
         match self {
             Self::Enrollment => Kind::Enrollment,
             Self::Collection => Kind::Collection,
+            Self::Embedding => Kind::Embedding,
         }
     }
 
@@ -30,6 +33,7 @@ impl Entity {
         match self {
             Self::Enrollment => "enrollment",
             Self::Collection => "collection",
+            Self::Embedding => "embedding",
         }
     }
 }
@@ -130,6 +134,17 @@ pub enum Error {
     OtherModel {
         /// The model in use.
         current: String,
+    },
+    /// A collection does not fit into the memory that galleries may take.
+    #[error(
+        "the collection has {embeddings} embeddings, more than the {limit} that this server may hold in memory: ask its \
+         operator to raise --cached-embeddings, or to search in PostgreSQL"
+    )]
+    GalleryTooLarge {
+        /// Embeddings of the collection.
+        embeddings: usize,
+        /// The limit.
+        limit: usize,
     },
     /// The API key does not admit.
     #[error("{}", key_message(*.0))]

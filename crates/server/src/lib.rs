@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod blobs;
+pub mod classifiers;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -9,8 +10,13 @@ pub mod engine;
 pub mod error;
 pub mod fetch;
 pub mod flows;
-pub mod galleries;
 pub mod http;
+pub mod jobs;
 pub mod keys;
+pub mod lists;
+pub mod model;
 pub mod rate;
 pub mod secret;
+pub mod tls;
+pub mod transfer;
+pub mod vectors;

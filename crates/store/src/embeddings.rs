@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
 use crate::tombstones;
 use crate::vector::{self, Vector};
+use crate::vectors;
 
 /// A stored embedding.
 #[derive(Clone, PartialEq)]
@@ -82,8 +83,39 @@ pub async fn append(db: &Db, account: Id, enrollment: Id, new: &[NewEmbedding], 
         return Err(Error::TooManyEmbeddings { limit: max, stored: stored as u32, added: added as u32 });
     }
     insert_from(&mut tx, account, enrollment, stored, new, now).await?;
-    collections::bump_all_of(&mut tx, account, enrollment, now).await?;
+    collections::touch(&mut tx, account, None, enrollment, 0, now).await?;
     tx.commit().await
+}
+
+/// Deletes one embedding of an enrollment; those behind it move up. Returns the key of its image, if one is kept.
+///
+/// # Errors
+/// [`Error::NotFound`] or [`Error::Gone`] for the enrollment or the embedding, and [`Error::LastEmbedding`].
+pub async fn delete(db: &Db, account: Id, enrollment: Id, id: Id, now: Micros) -> Result<Option<String>> {
+    let mut tx = db.write(account).await?;
+    check_enrollment(&mut tx, account, enrollment).await?;
+    let text = "delete from embeddings where account_id = $1 and enrollment_id = $2 and id = $3 \
+                returning position, image_key";
+    let row: Option<(i64, Option<String>)> = sql!(fetch_optional, &mut tx, text, account, enrollment, id)?;
+    let Some((position, image)) = row else {
+        return Err(tombstones::missing(&mut tx, account, Kind::Embedding, id).await);
+    };
+    let text = "update enrollments set embedding_count = embedding_count - 1, updated = $3 \
+                where account_id = $1 and id = $2 and embedding_count > 1";
+    if sql!(execute, &mut tx, text, account, enrollment, now)? == 0 {
+        return Err(Error::LastEmbedding);
+    }
+    // By way of negative numbers: positions must be different at every moment, also while they move.
+    let text = "update embeddings set position = -position \
+                where account_id = $1 and enrollment_id = $2 and position > $3";
+    sql!(execute, &mut tx, text, account, enrollment, position)?;
+    let text = "update embeddings set position = -position - 1 \
+                where account_id = $1 and enrollment_id = $2 and position < 0";
+    sql!(execute, &mut tx, text, account, enrollment)?;
+    collections::touch(&mut tx, account, None, enrollment, 0, now).await?;
+    tombstones::insert(&mut tx, account, Kind::Embedding, id, now).await?;
+    tx.commit().await?;
+    Ok(image)
 }
 
 /// The embeddings of an enrollment with their vectors, in the order of their positions.
@@ -126,7 +158,7 @@ pub(crate) async fn insert_from(
             now
         )?;
     }
-    Ok(())
+    vectors::follow(tx, account, enrollment).await
 }
 
 /// Deletes the embeddings of an enrollment and returns the keys of their images.

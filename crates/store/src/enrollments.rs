@@ -1,7 +1,7 @@
 //! Enrollments: people with a name and one or more embeddings.
 
 use crate::collections;
-use crate::db::Db;
+use crate::db::{Db, Tx};
 use crate::embeddings::{self, NewEmbedding};
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
@@ -17,6 +17,10 @@ pub struct Enrollment {
     pub account_id: Id,
     /// The name of the person.
     pub name: String,
+    /// What the tenant's own system calls the person.
+    pub external_id: Option<String>,
+    /// A JSON object of the tenant's.
+    pub metadata: Option<String>,
     /// The first collection it joined, of those it is still in.
     pub collection_id: Option<Id>,
     /// Its embeddings in the order of insertion.
@@ -36,13 +40,42 @@ pub struct EmbeddingRef {
     pub image_key: Option<String>,
 }
 
+/// What the tenant says of a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The name; may be empty.
+    pub name: String,
+    /// What the tenant's own system calls the person.
+    pub external_id: Option<String>,
+    /// A JSON object.
+    pub metadata: Option<String>,
+}
+
+/// Changes of what the tenant says of a person: what is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FactsUpdate {
+    /// The new name.
+    pub name: Option<String>,
+    /// The new external id.
+    pub external_id: Option<String>,
+    /// The new JSON object.
+    pub metadata: Option<String>,
+}
+
+impl FactsUpdate {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// An enrollment to be stored.
 #[derive(Debug, Clone)]
 pub struct NewEnrollment {
     /// A new id of [`Kind::Enrollment`].
     pub id: Id,
-    /// The name of the person.
-    pub name: String,
+    /// Name and the like.
+    pub facts: Facts,
     /// A collection to join.
     pub collection_id: Option<Id>,
     /// Its first embeddings, in order.
@@ -58,6 +91,8 @@ pub struct Filter<'a> {
     pub collection_id: Option<Id>,
     /// Only those with exactly this name.
     pub name: Option<&'a str>,
+    /// Only those with exactly this external id.
+    pub external_id: Option<&'a str>,
     /// At most so many, from 1.
     pub limit: Option<u32>,
     /// Only those behind this id: [`Page::next`] of the page before.
@@ -70,16 +105,33 @@ pub struct Filter<'a> {
 /// [`Error::NotFound`] or [`Error::Gone`] for the collection, and [`Error::Conflict`] if an id is
 /// there already.
 pub async fn insert(db: &Db, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
+    insert_all(db, account, std::slice::from_ref(new), now).await
+}
+
+/// Stores several enrollments: all or nothing.
+///
+/// # Errors
+/// Those of [`insert`].
+pub async fn insert_all(db: &Db, account: Id, new: &[NewEnrollment], now: Micros) -> Result<()> {
     let mut tx = db.write(account).await?;
-    let text = "insert into enrollments (id, account_id, name, embedding_count, created, updated) \
-                values ($1, $2, $3, $4, $5, $5)";
-    let count = new.embeddings.len() as i64;
-    sql!(execute, &mut tx, text, new.id, account, new.name.as_str(), count, now)?;
-    embeddings::insert_from(&mut tx, account, new.id, 0, &new.embeddings, now).await?;
-    if let Some(collection) = new.collection_id {
-        collections::join(&mut tx, account, collection, new.id, now).await?;
+    for new in new {
+        insert_into(&mut tx, account, new, now).await?;
     }
     tx.commit().await
+}
+
+async fn insert_into(tx: &mut Tx, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
+    let text = "insert into enrollments \
+                (id, account_id, name, external_id, metadata, embedding_count, created, updated) \
+                values ($1, $2, $3, $4, $5, $6, $7, $7)";
+    let Facts { name, external_id, metadata } = &new.facts;
+    let (external_id, metadata, count) = (external_id.as_deref(), metadata.as_deref(), new.embeddings.len() as i64);
+    sql!(execute, &mut *tx, text, new.id, account, name.as_str(), external_id, metadata, count, now)?;
+    embeddings::insert_from(tx, account, new.id, 0, &new.embeddings, now).await?;
+    if let Some(collection) = new.collection_id {
+        collections::join(tx, account, collection, new.id, now).await?;
+    }
+    Ok(())
 }
 
 /// The enrollment with this id.
@@ -92,7 +144,7 @@ pub async fn by_id(db: &Db, account: Id, id: Id) -> Result<Enrollment> {
 }
 
 /// One row per enrollment and embedding.
-type Row = (Id, String, Micros, Micros, Option<Id>, Option<Id>, Option<String>);
+type Row = (Id, String, Option<String>, Option<String>, Micros, Micros, Option<Id>, Option<Id>, Option<String>);
 
 /// The text of a list: `$from` chooses the enrollments and orders them by an indexed column, so that a short page of a
 /// long list is cheap. `$1` is the account, `$2` and `$3` the range of ids, `$4` the number of enrollments. A page is
@@ -100,8 +152,8 @@ type Row = (Id, String, Micros, Micros, Option<Id>, Option<Id>, Option<String>);
 macro_rules! page_of {
     ($from:literal) => {
         concat!(
-            "select p.id, p.name, p.created, p.updated, p.collection_id, b.id, b.image_key from (\
-                select e.id, e.name, e.created, e.updated, (\
+            "select p.id, p.name, p.external_id, p.metadata, p.created, p.updated, p.collection_id, b.id, b.image_key from (\
+                select e.id, e.name, e.external_id, e.metadata, e.created, e.updated, (\
                     select f.collection_id from members f where f.enrollment_id = e.id \
                     order by f.created, f.collection_id limit 1\
                 ) as collection_id ",
@@ -118,25 +170,33 @@ macro_rules! page_of {
 /// there.
 pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Enrollment>> {
     let window = Window::new(filter.id, filter.after, filter.limit);
-    let (first, last, name) = (window.first.as_slice(), window.last.as_slice(), filter.name);
+    let (first, last) = (window.first.as_slice(), window.last.as_slice());
+    let (name, external_id) = (filter.name, filter.external_id);
     let mut conn = db.read().await?;
-    let rows: Vec<Row> = match (filter.collection_id, name) {
-        (Some(collection), name) => {
+    let rows: Vec<Row> = match (filter.collection_id, name, external_id) {
+        (Some(collection), ..) => {
             let text = page_of!(
                 "from members m join enrollments e on e.id = m.enrollment_id where m.account_id = $1 and \
                  m.collection_id = $5 and m.enrollment_id >= $2 and m.enrollment_id <= $3 and \
-                 ($6 is null or e.name = $6) order by m.enrollment_id"
+                 ($6 is null or e.name = $6) and ($7 is null or e.external_id = $7) order by m.enrollment_id"
             );
-            sql!(fetch_all, &mut conn, text, account, first, last, window.rows, collection, name)?
+            sql!(fetch_all, &mut conn, text, account, first, last, window.rows, collection, name, external_id)?
         }
-        (None, Some(name)) => {
+        (None, name, Some(external_id)) => {
+            let text = page_of!(
+                "from enrollments e where e.account_id = $1 and e.id >= $2 and e.id <= $3 and e.external_id = $5 \
+                 and ($6 is null or e.name = $6) order by e.id"
+            );
+            sql!(fetch_all, &mut conn, text, account, first, last, window.rows, external_id, name)?
+        }
+        (None, Some(name), None) => {
             let text = page_of!(
                 "from enrollments e where e.account_id = $1 and e.id >= $2 and e.id <= $3 and e.name = $5 \
                  order by e.id"
             );
             sql!(fetch_all, &mut conn, text, account, first, last, window.rows, name)?
         }
-        (None, None) => {
+        (None, None, None) => {
             let text =
                 page_of!("from enrollments e where e.account_id = $1 and e.id >= $2 and e.id <= $3 order by e.id");
             sql!(fetch_all, &mut conn, text, account, first, last, window.rows)?
@@ -148,14 +208,39 @@ pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Enro
     Ok(window.page(from_rows(account, rows), |enrollment| enrollment.id))
 }
 
-/// Deletes an enrollment with its embeddings and memberships. Returns the keys of the images it leaves behind.
+/// Changes what the tenant says of a person.
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`].
-pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Vec<String>> {
+pub async fn update_facts(db: &Db, account: Id, id: Id, new: &FactsUpdate, now: Micros) -> Result<()> {
     let mut tx = db.write(account).await?;
-    collections::bump_all_of(&mut tx, account, id, now).await?;
-    sql!(execute, &mut tx, "delete from members where account_id = $1 and enrollment_id = $2", account, id)?;
+    let text = "update enrollments set name = coalesce($3, name), external_id = coalesce($4, external_id), \
+                metadata = coalesce($5, metadata), updated = $6 where account_id = $1 and id = $2";
+    let (name, external_id, metadata) = (new.name.as_deref(), new.external_id.as_deref(), new.metadata.as_deref());
+    if sql!(execute, &mut tx, text, account, id, name, external_id, metadata, now)? == 0 {
+        return Err(tombstones::missing(&mut tx, account, Kind::Enrollment, id).await);
+    }
+    tx.commit().await
+}
+
+/// What a deleted enrollment leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// The keys of its images.
+    pub images: Vec<String>,
+    /// The collections that it was in.
+    pub collections: Vec<Id>,
+}
+
+/// Deletes an enrollment with its embeddings and memberships.
+///
+/// # Errors
+/// [`Error::NotFound`] or [`Error::Gone`].
+pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Deleted> {
+    let mut tx = db.write(account).await?;
+    collections::touch(&mut tx, account, None, id, -1, now).await?;
+    let text = "delete from members where account_id = $1 and enrollment_id = $2 returning collection_id";
+    let collections: Vec<(Id,)> = sql!(fetch_all, &mut tx, text, account, id)?;
     let images = embeddings::delete_all_of(&mut tx, account, id).await?;
     let text = "delete from enrollments where account_id = $1 and id = $2";
     if sql!(execute, &mut tx, text, account, id)? == 0 {
@@ -163,7 +248,7 @@ pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Vec<Str
     }
     tombstones::insert(&mut tx, account, Kind::Enrollment, id, now).await?;
     tx.commit().await?;
-    Ok(images)
+    Ok(Deleted { images, collections: collections.into_iter().map(|(id,)| id).collect() })
 }
 
 /// How many enrollments the account has.
@@ -190,12 +275,14 @@ async fn check_filter(conn: &mut crate::db::Conn, account: Id, filter: &Filter<'
 
 fn from_rows(account_id: Id, rows: Vec<Row>) -> Vec<Enrollment> {
     let mut enrollments: Vec<Enrollment> = Vec::new();
-    for (id, name, created, updated, collection_id, embedding, image_key) in rows {
+    for (id, name, external_id, metadata, created, updated, collection_id, embedding, image_key) in rows {
         if enrollments.last().is_none_or(|last| last.id != id) {
             enrollments.push(Enrollment {
                 id,
                 account_id,
                 name,
+                external_id,
+                metadata,
                 collection_id,
                 embeddings: Vec::new(),
                 created,

@@ -20,7 +20,8 @@ pub const MAX_TEXT_CHARS: usize = 512;
 /// What an [`Id`] names.
 ///
 /// The discriminant is the first byte of the id. Its upper six bits select the first letter of the text form, so that
-/// an id can be told by eye: `A`ccount, `C`ollection, `E`nrollment, `K`ey, `S`napshot, and `T`emplate for an embedding.
+/// an id can be told by eye: `A`ccount, `C`ollection, `E`nrollment, `K`ey, `R`ejection,
+/// `S`napshot, and `T`emplate for an embedding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Kind {
@@ -32,6 +33,8 @@ pub enum Kind {
     Enrollment = 4 << 2,
     /// An API key.
     Key = 10 << 2,
+    /// A probe that was not somebody.
+    Rejection = 17 << 2,
     /// A stored presentation attack check.
     Snapshot = 18 << 2,
     /// One face vector of an enrollment.
@@ -39,8 +42,15 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 6] =
-        [Kind::Account, Kind::Collection, Kind::Enrollment, Kind::Key, Kind::Snapshot, Kind::Embedding];
+    const ALL: [Kind; 7] = [
+        Kind::Account,
+        Kind::Collection,
+        Kind::Enrollment,
+        Kind::Key,
+        Kind::Rejection,
+        Kind::Snapshot,
+        Kind::Embedding,
+    ];
 
     fn from_byte(byte: u8) -> Option<Kind> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
@@ -53,6 +63,7 @@ impl Kind {
             Kind::Collection => "collection",
             Kind::Enrollment => "enrollment",
             Kind::Key => "key",
+            Kind::Rejection => "rejection",
             Kind::Snapshot => "snapshot",
             Kind::Embedding => "embedding",
         }
@@ -94,6 +105,16 @@ impl Id {
 
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         [&[self.kind as u8], self.uuid.as_slice()].concat()
+    }
+
+    /// The part that tells ids of one kind apart, as a number that sorts like them.
+    pub fn number(self) -> u128 {
+        u128::from_be_bytes(self.uuid)
+    }
+
+    /// The id of a `kind` with this [`number`](Self::number).
+    pub fn from_number(kind: Kind, number: u128) -> Id {
+        Id { kind, uuid: number.to_be_bytes() }
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Id> {
@@ -173,7 +194,7 @@ mod tests {
 
     #[test]
     fn the_text_form_comes_back_and_is_safe_in_urls() {
-        for (kind, first) in Kind::ALL.into_iter().zip("ACEKST".chars()) {
+        for (kind, first) in Kind::ALL.into_iter().zip("ACEKRST".chars()) {
             let id = Id::new(kind, NOW, [0xff; 8]);
             let text = id.to_string();
             assert_eq!((text.len(), text.chars().next(), id.kind()), (23, Some(first), kind));

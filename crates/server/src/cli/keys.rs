@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 use vultus_store::keys::ApiKey;
-use vultus_store::{Db, Id, Kind, accounts};
+use vultus_store::{Id, Kind, accounts};
 
-use super::print;
+use super::{open, print};
 use crate::config::Data;
 use crate::keys::{self, NewKey, Scope};
 use crate::{clock, secret};
@@ -156,11 +156,6 @@ async fn revoke(data: &Data, id: &str) -> anyhow::Result<()> {
 }
 
 /// Opens the database, making the data directory on the very first use.
-async fn open(data: &Data) -> anyhow::Result<Db> {
-    secret::prepare_dir(&data.data_dir)?;
-    Db::connect(&data.database_url()).await.context("cannot open the database: see --database-url and --data-dir")
-}
-
 fn date(text: &str) -> Result<i64, String> {
     clock::parse(text).ok_or_else(|| "not a date: give 2027-01-31 or 2027-01-31T12:00:00 (UTC)".to_owned())
 }

@@ -1,13 +1,22 @@
 //! The command line. `vultus --help` and `vultus COMMAND --help` are its reference.
 
+pub mod collections;
 pub mod evaluate;
 pub mod keys;
+pub mod lists;
 pub mod models;
+pub mod reembed;
 pub mod serve;
+pub mod worker;
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
+use vultus_store::Db;
+
+use crate::config::Data;
+use crate::{secret, tls};
 
 /// Self-hosted face recognition and identity verification server.
 #[derive(Debug, clap::Parser)]
@@ -35,10 +44,18 @@ enum LogFormat {
 enum Command {
     /// Run the server.
     Serve(Box<serve::Args>),
+    /// Do the jobs of servers that share a database, without serving.
+    Worker(Box<worker::Args>),
     /// Make, list and revoke API keys; works while the server runs.
     Keys(keys::Args),
+    /// List collections and move them between servers; works while the server runs.
+    Collections(collections::Args),
+    /// Take the people to another recognition model, by the images that were kept.
+    Reembed(Box<reembed::Args>),
     /// Fetch, list and verify the models and the inference runtime.
     Models(models::Args),
+    /// Pull, import, list and search sanctions lists; works while the server runs.
+    Lists(lists::Args),
     /// Measure accuracy on labelled data with the engine calls that the server makes.
     Evaluate(evaluate::Args),
 }
@@ -50,10 +67,15 @@ impl Cli {
     /// What went wrong and what to do, for the operator.
     pub fn run(self) -> anyhow::Result<()> {
         init_log(&self.log, self.log_format)?;
+        tls::install();
         match self.command {
             Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
+            Command::Worker(args) => runtime()?.block_on(worker::run(*args)),
             Command::Keys(args) => runtime()?.block_on(keys::run(args)),
+            Command::Collections(args) => runtime()?.block_on(collections::run(args)),
+            Command::Reembed(args) => runtime()?.block_on(reembed::run(*args)),
             Command::Models(args) => models::run(args),
+            Command::Lists(args) => runtime()?.block_on(lists::run(args)),
             Command::Evaluate(args) => evaluate::run(&args),
         }
     }
@@ -61,6 +83,12 @@ impl Cli {
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// Opens the database, and makes the data directory if it is missing.
+async fn open(data: &Data) -> anyhow::Result<Db> {
+    secret::prepare_dir(&data.data_dir)?;
+    Db::connect(&data.database_url()).await.context("cannot open the database: see --database-url and --data-dir")
 }
 
 /// The log goes to standard error; standard output is for results.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use vultus_store::Db;
 use vultus_vision::Engine;
 
-use super::print;
+use super::{open, print};
 use crate::app::{self, App};
 use crate::config::Config;
 use crate::engine::Pool;
+use crate::jobs::{self, Tools};
 use crate::keys::{self, NewKey, Scope};
+use crate::lists::{self, Schedule};
 use crate::secret::Secret;
 use crate::{fetch, http, secret};
 
@@ -22,6 +23,9 @@ use crate::{fetch, http, secret};
 pub struct Args {
     #[command(flatten)]
     config: Config,
+    /// Leave the jobs, such as fitting classifiers, to `vultus worker`.
+    #[arg(long, env = "VULTUS_NO_WORKER")]
+    no_worker: bool,
 }
 
 /// Serves until SIGTERM or SIGINT, and then finishes the requests that run.
@@ -37,7 +41,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let models = config.data.models_dir();
     tokio::task::spawn_blocking(move || fetch::ensure(&models)).await??;
     let engines = app::start_engines(&config)?;
-    let result = serve(config, listener, secret, engines.clone()).await;
+    let result = serve(config, listener, secret, engines.clone(), !args.no_worker).await;
     tokio::task::spawn_blocking(move || engines.stop()).await?;
     result
 }
@@ -47,23 +51,31 @@ async fn serve(
     listener: TcpListener,
     secret: Secret,
     engines: Arc<Pool<Engine>>,
+    work: bool,
 ) -> anyhow::Result<()> {
     let stop = stop_signal()?;
-    let db = Db::connect(&config.data.database_url())
-        .await
-        .context("cannot open the database: see --database-url and --data-dir")?;
+    let schedule = Schedule::new(&config.screening)?;
+    let db = open(&config.data).await?;
     let address = listener.local_addr()?;
-    let app = App::new(config, db, engines, secret);
+    let app = App::new(config, db, engines, secret)?;
     mint_first_key(&app, address).await?;
     tracing::info!(%address, data = %app.config.data.data_dir.display(), "listening");
     let server = http::listen::serve(listener, app.clone(), stop);
     let failure = load_failure(app.clone());
+    let tools = Tools::new(&app.config, app.db.clone())?;
+    let worker = work.then(|| tokio::spawn(jobs::run(tools, std::future::pending())));
+    let lists = lists::keep(app.screening.clone(), schedule);
     let result = tokio::select! {
         () = server => Ok(()),
         error = failure => Err(error),
+        () = lists => Ok(()),
     };
+    if let Some(worker) = worker {
+        worker.abort();
+    }
+    let closed = app.vectors.close().await.context("cannot write the snapshots of galleries");
     app.db.close().await;
-    result
+    result.and(closed)
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -99,7 +111,7 @@ async fn mint_first_key(app: &App, address: SocketAddr) -> anyhow::Result<()> {
 }
 
 /// Resolves on SIGTERM or SIGINT.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

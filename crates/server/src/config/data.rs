@@ -42,6 +42,11 @@ impl Data {
         self.data_dir.join("blobs")
     }
 
+    /// The folder of the snapshots of galleries.
+    pub fn galleries_dir(&self) -> PathBuf {
+        self.data_dir.join("galleries")
+    }
+
     /// Options that keep everything under `data_dir`, with the models elsewhere: for tests.
     pub fn under(data_dir: &Path, models_dir: &Path) -> Self {
         Self { data_dir: data_dir.into(), models_dir: Some(models_dir.into()), database_url: None, secret: None }

@@ -1,6 +1,8 @@
 //! Thresholds and limits of comparisons.
 
-use super::unit;
+use std::time::Duration;
+
+use super::{seconds, unit};
 
 /// Thresholds where a request names none, and how much is compared.
 #[derive(Debug, Clone, clap::Args)]
@@ -9,7 +11,8 @@ pub struct Matching {
     /// Threshold of `match`, 0 to 1.
     #[arg(long, env = "VULTUS_MATCH_THRESHOLD", default_value = "0.5", value_parser = unit, value_name = "SCORE")]
     pub match_threshold: f64,
-    /// Threshold of `identify`, 0 to 1: below it the answer is "unknown".
+    /// Least confidence of a person whom `identify` names, 0 to 1, where neither the request nor a class of unknown people
+    /// decides: below it the answer is "unknown".
     #[arg(long, env = "VULTUS_IDENTIFY_THRESHOLD", default_value = "0.5", value_parser = unit, value_name = "SCORE")]
     pub identify_threshold: f64,
     /// Threshold of `spdetect`, 0 to 1: the least probability of a live face that is answered "real".
@@ -18,7 +21,17 @@ pub struct Matching {
     /// Most embeddings of one enrollment.
     #[arg(long, env = "VULTUS_MAX_EMBEDDINGS", default_value_t = 100, value_name = "N")]
     pub max_embeddings: u32,
-    /// Embeddings held in memory for `identify`, over all collections; those of the collections used last (2 kB each).
+    /// Score from which members of the collection are told as similar when somebody is enrolled into it, 0 to 1.
+    #[arg(long, env = "VULTUS_DUPLICATE_SCORE", default_value = "0.6", value_parser = unit, value_name = "SCORE")]
+    pub duplicate_score: f64,
+    /// How long changes of a collection are gathered before its classifier is fitted, in seconds.
+    #[arg(long, env = "VULTUS_REFIT_DELAY", default_value = "5", value_parser = seconds, value_name = "SECONDS")]
+    pub refit_delay: Duration,
+    /// Rejections ("this was not X") that a collection remembers; the newest ones.
+    #[arg(long, env = "VULTUS_MAX_REJECTIONS", default_value_t = 1_000, value_name = "N")]
+    pub max_rejections: u32,
+    /// Embeddings held in memory for `identify`, over all collections; those of the collections used last (1.3 kB each). A
+    /// collection that has more alone is refused.
     #[arg(long, env = "VULTUS_CACHED_EMBEDDINGS", default_value_t = 1_000_000, value_name = "N")]
     pub cached_embeddings: usize,
 }

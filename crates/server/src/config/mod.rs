@@ -4,14 +4,18 @@ mod data;
 mod engine;
 mod http;
 mod images;
+mod lists;
 mod matching;
+mod vectors;
 mod vision;
 
 pub use data::Data;
 pub use engine::Engine;
 pub use http::Http;
 pub use images::Images;
+pub use lists::{Lists, Screening};
 pub use matching::Matching;
+pub use vectors::{Engine as VectorEngine, Vectors};
 pub use vision::Vision;
 
 /// All options of `vultus serve`.
@@ -35,6 +39,12 @@ pub struct Config {
     /// Thresholds of comparisons.
     #[command(flatten)]
     pub matching: Matching,
+    /// Where embeddings are searched.
+    #[command(flatten)]
+    pub vectors: Vectors,
+    /// Sanctions lists: where they are, where they come from, how new they are kept.
+    #[command(flatten)]
+    pub screening: Screening,
 }
 
 /// A time in seconds, as the options take it: a positive number, fractions allowed.

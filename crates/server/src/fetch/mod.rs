@@ -125,13 +125,15 @@ fn local_sources(from: &[PathBuf], manifest: &Manifest) -> anyhow::Result<BTreeM
     Ok(sources)
 }
 
-/// Waits until no other process fetches into `dir`; the lock ends with the file handle, also when the process dies.
-fn lock(dir: &Path) -> anyhow::Result<File> {
+/// Waits until no other process writes into `dir`; the lock ends with the file handle, also when the process dies.
+pub(crate) fn lock(dir: &Path) -> anyhow::Result<File> {
     let path = dir.join(".lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => tracing::info!("waiting for another process that fetches the models"),
+        Err(TryLockError::WouldBlock) => {
+            tracing::info!("waiting for another process that writes into {}", dir.display());
+        }
         Err(TryLockError::Error(error)) => return Err(error).context(format!("cannot lock {}", path.display())),
     }
     file.lock()?;

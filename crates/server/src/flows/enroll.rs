@@ -2,27 +2,28 @@
 
 use bytes::Bytes;
 use vultus_store::embeddings::NewEmbedding;
-use vultus_store::enrollments::NewEnrollment;
+use vultus_store::enrollments::{Facts, FactsUpdate, NewEnrollment};
 use vultus_store::{Id, Kind, collections, embeddings, enrollments};
-use vultus_vision::{DetectSize, Dominant, Embedding, Engine, Quality, dominant};
+use vultus_vision::{Calibration, DetectSize, Dominant, Embedding, Engine, Quality, dominant};
 
 use super::{Outcome, Picture, SkipReason, Skipped};
 use crate::app::{self, App};
 use crate::clock;
 use crate::error::Error;
+use crate::vectors::Space;
 
 /// What the pictures belong to.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// A new enrollment, which may join a collection at once.
     New {
-        /// Name of the person; may be empty.
-        name: String,
+        /// Name and the like.
+        facts: Facts,
         /// Collection to join.
         collection: Option<Id>,
     },
-    /// An enrollment that is there.
-    Existing(Id),
+    /// An enrollment that is there, and what changes of its name and the like.
+    Existing(Id, FactsUpdate),
 }
 
 /// What was stored.
@@ -34,13 +35,37 @@ pub struct Enrolled {
     pub added: usize,
     /// The pictures that were left out.
     pub skipped: Vec<Skipped>,
+    /// Members of the collection to join who look like the same person, most similar first.
+    pub similar: Vec<Similar>,
 }
+
+/// Somebody who looks like the person who is enrolled.
+#[derive(Debug)]
+pub struct Similar {
+    /// The enrollment.
+    pub id: Id,
+    /// The name of the person.
+    pub name: String,
+    /// Served score of the most similar embedding, 0 to 1.
+    pub score: f32,
+}
+
+/// Similar members that are told.
+const MOST_SIMILAR: usize = 5;
 
 /// A picture's dominant face.
 struct Usable {
     embedding: Embedding,
     quality: Quality,
     picture: Bytes,
+}
+
+/// What came of looking at the pictures.
+struct Assessed {
+    usable: Vec<Usable>,
+    skipped: Vec<Skipped>,
+    model: String,
+    calibration: Calibration,
 }
 
 /// Embeds the dominant face of each picture and stores the embeddings. Pictures without one are left out; when none is
@@ -52,12 +77,13 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
     // Before any inference; the store checks again when it writes.
     match &target {
         Target::New { collection: Some(collection), .. } => {
-            collections::version(&app.db, account, *collection).await?;
+            collections::state(&app.db, account, *collection).await?;
         }
         Target::New { collection: None, .. } => {}
-        Target::Existing(enrollment) => drop(enrollments::by_id(&app.db, account, *enrollment).await?),
+        Target::Existing(enrollment, _) => drop(enrollments::by_id(&app.db, account, *enrollment).await?),
     }
-    let (usable, skipped, model) = app.engines.run(move |engine| assess(engine, pictures)).await??;
+    let Assessed { usable, skipped, model, calibration } =
+        app.engines.run(move |engine| assess(engine, pictures)).await??;
     if usable.is_empty() {
         return Ok(Outcome::NoFace(skipped));
     }
@@ -66,9 +92,15 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
     for face in usable {
         rows.push(row(app, account, &model, face).await?);
     }
+    let similar = match &target {
+        Target::New { collection: Some(collection), .. } => {
+            similar(app, account, *collection, &rows, &calibration).await?
+        }
+        _ => Vec::new(),
+    };
     let images: Vec<String> = rows.iter().filter_map(|row| row.image_key.clone()).collect();
     match store(app, account, target, rows).await {
-        Ok(id) => Ok(Outcome::Done(Enrolled { id, added, skipped })),
+        Ok(id) => Ok(Outcome::Done(Enrolled { id, added, skipped, similar })),
         Err(error) => {
             app.blobs.remove(&images).await?;
             Err(error)
@@ -77,7 +109,7 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
 }
 
 /// Embeds the usable faces and tells why others are not.
-fn assess(engine: &mut Engine, pictures: Vec<Picture>) -> Result<(Vec<Usable>, Vec<Skipped>, String), Error> {
+fn assess(engine: &mut Engine, pictures: Vec<Picture>) -> Result<Assessed, Error> {
     let (mut usable, mut skipped) = (Vec::new(), Vec::new());
     for picture in pictures {
         let image = picture.decode(engine)?;
@@ -96,7 +128,34 @@ fn assess(engine: &mut Engine, pictures: Vec<Picture>) -> Result<(Vec<Usable>, V
         skipped.extend(reason.map(|reason| Skipped { field: picture.field, reason }));
         engine.recycle(image);
     }
-    Ok((usable, skipped, engine.recognition_model().to_owned()))
+    let (model, calibration) = (engine.recognition_model().to_owned(), engine.calibration().clone());
+    Ok(Assessed { usable, skipped, model, calibration })
+}
+
+/// The members of a collection from whom one of the new embeddings is hard to tell.
+async fn similar(
+    app: &App,
+    account: Id,
+    collection: Id,
+    rows: &[NewEmbedding],
+    calibration: &Calibration,
+) -> Result<Vec<Similar>, Error> {
+    let state = collections::state(&app.db, account, collection).await?;
+    let (model, dimension) = (rows[0].model.as_str(), rows[0].vector.len());
+    let space = Space { account, collection, state: &state, model, dimension };
+    let probes = rows.iter().map(|row| row.vector.clone()).collect();
+    let mut hits = app.vectors.search(space, probes, MOST_SIMILAR).await?.concat();
+    hits.retain(|hit| f64::from(calibration.score(hit.cosine)) >= app.config.matching.duplicate_score);
+    hits.sort_by(|a, b| b.cosine.total_cmp(&a.cosine));
+    let mut similar: Vec<Similar> = Vec::new();
+    for hit in hits {
+        if similar.len() < MOST_SIMILAR && similar.iter().all(|one| one.id != hit.enrollment) {
+            let members = collections::members(&app.db, account, collection, model, &[hit.enrollment]).await?;
+            let score = calibration.score(hit.cosine);
+            similar.extend(members.into_iter().map(|member| Similar { id: member.id, name: member.name, score }));
+        }
+    }
+    Ok(similar)
 }
 
 /// Keeps the picture if pictures are kept, and makes the row.
@@ -121,14 +180,17 @@ async fn row(app: &App, account: Id, model: &str, face: Usable) -> Result<NewEmb
 async fn store(app: &App, account: Id, target: Target, rows: Vec<NewEmbedding>) -> Result<Id, Error> {
     let now = clock::now_us();
     match target {
-        Target::New { name, collection } => {
+        Target::New { facts, collection } => {
             let id = app::new_id(Kind::Enrollment)?;
-            let new = NewEnrollment { id, name, collection_id: collection, embeddings: rows };
+            let new = NewEnrollment { id, facts, collection_id: collection, embeddings: rows };
             enrollments::insert(&app.db, account, &new, now).await?;
             Ok(id)
         }
-        Target::Existing(id) => {
+        Target::Existing(id, facts) => {
             embeddings::append(&app.db, account, id, &rows, app.config.matching.max_embeddings, now).await?;
+            if !facts.is_empty() {
+                enrollments::update_facts(&app.db, account, id, &facts, now).await?;
+            }
             Ok(id)
         }
     }

@@ -1,25 +1,56 @@
 //! Search a face in a collection: who is this?
 
+use vultus_gallery::{Gallery, ImpostorTail, SHORTLIST};
 use vultus_store::Id;
+use vultus_store::collections::{self, Member};
+use vultus_vision::{Calibration, Face};
 
-use super::{Outcome, Picture, probe};
+use super::probe::{self, Probe};
+use super::{Outcome, Picture};
 use crate::app::App;
+use crate::classifiers::PersonClassifier;
 use crate::error::Error;
+use crate::vectors::{Hit, Space};
 
-/// How many of the most similar people are told.
-const CANDIDATES: usize = 5;
+/// Highest confidence that somebody is named with: the thousand samples that a fit looks at do not support more.
+const SUREST: f32 = 0.9999;
+
+/// When somebody is named, and how much is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms {
+    /// Least confidence of a person who is named, 0 to 1.
+    pub threshold: Option<f64>,
+    /// Rate at which a stranger may be named; the cosine has to be above what that allows in a collection of this size.
+    pub fmr: Option<f64>,
+    /// Candidates to tell.
+    pub limit: usize,
+}
 
 /// Who the probe shows.
 #[derive(Debug)]
 pub struct Identification {
-    /// The most similar people, best first, of the probe's best face; empty for an empty collection.
+    /// One for each face, largest first; the first one decides.
+    pub faces: Vec<IdentifiedFace>,
+    /// Least confidence of a person who is named; none where the unknown people are a class of their own and nothing was
+    /// asked for.
+    pub threshold: Option<f64>,
+    /// Least cosine of a person who is named, if a rate was asked for.
+    pub min_cosine: Option<f32>,
+    /// Embeddings of the collection that another model made, and that the classifier has left out.
+    pub outdated: u64,
+}
+
+/// Who a face is.
+#[derive(Debug)]
+pub struct IdentifiedFace {
+    /// Where it is.
+    pub face: Face,
+    /// The most probable people, best first; empty for an empty collection.
     pub candidates: Vec<Candidate>,
-    /// Threshold in force.
-    pub threshold: f64,
-    /// How many faces the probe has.
-    pub faces: usize,
-    /// Embeddings of the collection that another model made, and that were left out.
-    pub outdated: usize,
+    /// The position of the person among them, unless it is nobody known.
+    pub known: Option<usize>,
+    /// Probability that the answer is right, 0 to 1.
+    pub confidence: f32,
 }
 
 /// A member of the collection.
@@ -29,26 +60,26 @@ pub struct Candidate {
     pub id: Id,
     /// The person's name; may be empty.
     pub name: String,
+    /// What the tenant's own system calls the person.
+    pub external_id: Option<String>,
+    /// The tenant's JSON object.
+    pub metadata: Option<String>,
+    /// Probability that it is this person, 0 to 1.
+    pub confidence: f32,
     /// Served score of the most similar embedding, 0 to 1.
     pub score: f32,
     /// Its raw cosine.
     pub cosine: f32,
 }
 
-impl Identification {
-    /// The person, unless nobody is similar enough.
-    pub fn known(&self) -> Option<&Candidate> {
-        self.candidates.first().filter(|best| f64::from(best.score) >= self.threshold)
-    }
-
-    /// Confidence of the answer, 0 to 1: the score of the person, or for "unknown" what the best score lacks.
-    pub fn confidence(&self) -> f64 {
-        let best = self.candidates.first().map_or(0.0, |best| f64::from(best.score));
-        if self.known().is_some() { best } else { 1.0 - best }
+impl IdentifiedFace {
+    /// The person, unless it is nobody known.
+    pub fn person(&self) -> Option<&Candidate> {
+        self.known.map(|at| &self.candidates[at])
     }
 }
 
-/// Searches every face of the picture in the collection; the best one decides.
+/// Searches every face of the picture in the collection.
 ///
 /// # Errors
 /// [`Error::Store`] for an unknown collection, [`Error::OtherModel`], and those of the probe.
@@ -57,36 +88,137 @@ pub async fn run(
     account: Id,
     collection: Id,
     picture: Picture,
-    threshold: Option<f64>,
+    terms: Terms,
 ) -> Result<Outcome<Identification>, Error> {
-    vultus_store::collections::version(&app.db, account, collection).await?;
+    collections::state(&app.db, account, collection).await?;
     let probe = match probe::run(app, picture).await? {
         Outcome::Done(probe) => probe,
         Outcome::NoFace(skipped) => return Ok(Outcome::NoFace(skipped)),
     };
-    let dimension = probe.embeddings[0].as_slice().len();
-    let people = app.galleries.current(&app.db, account, collection, &probe.model, dimension).await?;
-    let outdated = people.outdated();
-    if people.is_empty() && outdated > 0 {
+    // Looked up after the inference, so that the answer is as new as can be.
+    let state = collections::state(&app.db, account, collection).await?;
+    let (model, dimension) = (probe.model.as_str(), probe.embeddings[0].as_slice().len());
+    let space = Space { account, collection, state: &state, model, dimension };
+    let probes = probe.embeddings.iter().map(|face| face.as_slice().to_vec()).collect();
+    let hits = app.vectors.search(space, probes, terms.limit.max(SHORTLIST)).await?;
+    if state.members > 0 && hits.iter().all(Vec::is_empty) {
         return Err(Error::OtherModel { current: probe.model });
     }
-    let calibration = probe.calibration;
-    let search = move || {
-        let searches = probe.embeddings.iter().map(|face| people.search(face.as_slice(), CANDIDATES));
-        let best = searches.max_by(|a, b| top(a).total_cmp(&top(b))).unwrap_or_default();
-        best.into_iter().map(|(person, cosine)| (person.clone(), cosine)).collect::<Vec<_>>()
-    };
-    let found = tokio::task::spawn_blocking(search).await.map_err(|_| Error::Panicked)?;
-    let candidate = |((id, name), cosine)| Candidate { id, name, score: calibration.score(cosine), cosine };
-    Ok(Outcome::Done(Identification {
-        candidates: found.into_iter().map(candidate).collect(),
-        threshold: threshold.unwrap_or(app.config.matching.identify_threshold),
-        faces: probe.faces,
-        outdated,
-    }))
+    let classifier = app.classifiers.current(&app.db, &space).await?;
+    let mut faces = Vec::with_capacity(hits.len());
+    for (at, hits) in hits.into_iter().enumerate() {
+        let shortlist = shortlist(app, &space, &hits).await?;
+        faces.push(judge(&probe, at, &shortlist, &classifier, state.members as usize, terms.limit));
+    }
+    let rule = Rule::new(&terms, state.unknowns, state.members as usize, app.config.matching.identify_threshold);
+    name(&mut faces, &rule);
+    let faces = faces.into_iter().map(|judged| judged.face).collect();
+    let outdated = state.fit.as_ref().map_or(0, |fit| fit.outdated);
+    Ok(Outcome::Done(Identification { faces, threshold: rule.threshold, min_cosine: rule.min_cosine, outdated }))
 }
 
-/// The best cosine of a search.
-fn top<T>(found: &[(T, f32)]) -> f32 {
-    found.first().map_or(f32::NEG_INFINITY, |(_, cosine)| *cosine)
+/// The members that a search found, as the store has them now: those who were removed meanwhile are left out.
+async fn shortlist(app: &App, space: &Space<'_>, hits: &[Hit]) -> Result<Vec<Member>, Error> {
+    let ids: Vec<Id> = hits.iter().map(|hit| hit.enrollment).collect();
+    Ok(collections::members(&app.db, space.account, space.collection, space.model, &ids).await?)
+}
+
+/// A face with the probability that it is nobody of the collection.
+struct Judged {
+    face: IdentifiedFace,
+    unknown: f32,
+}
+
+fn judge(
+    probe: &Probe,
+    at: usize,
+    shortlist: &[Member],
+    classifier: &PersonClassifier,
+    population: usize,
+    limit: usize,
+) -> Judged {
+    let embedding = probe.embeddings[at].as_slice();
+    let mut gallery = Gallery::new(embedding.len());
+    for member in shortlist {
+        for (id, vector) in member.embeddings.iter().filter(|(_, vector)| vector.len() == embedding.len()) {
+            gallery.put(id.number(), member.id.number(), vector);
+        }
+    }
+    let judged = classifier.classify_shortlist(&gallery, population, embedding, limit);
+    let candidates = judged.candidates.iter().filter_map(|found| {
+        let member = shortlist.iter().find(|member| member.id.number() == found.subject)?;
+        Some(candidate(member, found.cosine, found.probability, &probe.calibration))
+    });
+    let face = IdentifiedFace {
+        face: probe.faces[at].clone(),
+        candidates: candidates.collect(),
+        known: None,
+        confidence: judged.unknown,
+    };
+    Judged { face, unknown: judged.unknown }
+}
+
+fn candidate(member: &Member, cosine: f32, confidence: f32, calibration: &Calibration) -> Candidate {
+    Candidate {
+        id: member.id,
+        name: member.name.clone(),
+        external_id: member.external_id.clone(),
+        metadata: member.metadata.clone(),
+        confidence: confidence.min(SUREST),
+        score: calibration.score(cosine),
+        cosine,
+    }
+}
+
+/// When a candidate is named.
+struct Rule {
+    threshold: Option<f64>,
+    min_cosine: Option<f32>,
+}
+
+impl Rule {
+    /// Where the collection has a class for unknown people, the most probable class is the answer, unless the request asks
+    /// for more; otherwise the confidence has to reach what is asked for or configured.
+    fn new(terms: &Terms, unknowns: bool, population: usize, usual: f64) -> Self {
+        let by_class = unknowns || terms.fmr.is_some();
+        Self {
+            threshold: terms.threshold.or((!by_class).then_some(usual)),
+            min_cosine: terms.fmr.map(|rate| ImpostorTail::default().threshold(rate, population)),
+        }
+    }
+
+    fn admits(&self, candidate: &Candidate, unknown: f32) -> bool {
+        let confident = match (self.threshold, self.min_cosine) {
+            (Some(threshold), _) => f64::from(candidate.confidence) >= threshold,
+            // The rate alone decides.
+            (None, Some(_)) => true,
+            (None, None) => candidate.confidence >= unknown,
+        };
+        confident && self.min_cosine.is_none_or(|least| candidate.cosine >= least)
+    }
+}
+
+/// Gives each face its person, the surest face first, and no person twice: nobody is in a picture at two places.
+fn name(faces: &mut [Judged], rule: &Rule) {
+    let mut pairs: Vec<(usize, usize)> = Vec::new();
+    for (at, judged) in faces.iter().enumerate() {
+        let admitted = judged.face.candidates.iter().enumerate();
+        pairs.extend(admitted.filter(|(_, one)| rule.admits(one, judged.unknown)).map(|(rank, _)| (at, rank)));
+    }
+    let confidence = |&(at, rank): &(usize, usize)| faces[at].face.candidates[rank].confidence;
+    pairs.sort_by(|a, b| confidence(b).total_cmp(&confidence(a)));
+    let mut taken: Vec<Id> = Vec::new();
+    for (at, rank) in pairs {
+        let face = &mut faces[at].face;
+        let person = &face.candidates[rank];
+        if face.known.is_none() && !taken.contains(&person.id) {
+            taken.push(person.id);
+            (face.known, face.confidence) = (Some(rank), person.confidence);
+        }
+    }
+    for Judged { face, unknown } in faces.iter_mut().filter(|judged| judged.face.known.is_none()) {
+        // "Unknown" is right where it is nobody of the collection, and where it would be somebody who stands elsewhere.
+        let elsewhere = face.candidates.iter().filter(|one| taken.contains(&one.id)).map(|one| one.confidence);
+        face.confidence = (*unknown + elsewhere.sum::<f32>()).min(1.0);
+    }
 }

@@ -49,7 +49,7 @@ pub async fn run(
         scores: cosines.iter().map(|cosine| probe.calibration.score(*cosine)).collect(),
         cosines,
         threshold: threshold.unwrap_or(app.config.matching.match_threshold),
-        faces: probe.faces,
+        faces: probe.count,
         outdated: stored.len() - comparable.len(),
     }))
 }

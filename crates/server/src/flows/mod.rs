@@ -2,6 +2,7 @@
 
 pub mod detect;
 pub mod enroll;
+pub mod feedback;
 pub mod identify;
 pub mod match_;
 pub mod probe;

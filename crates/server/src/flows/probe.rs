@@ -1,6 +1,6 @@
 //! The embeddings of the faces of a picture that is to be compared.
 
-use vultus_vision::{Calibration, DetectSize, Embedding};
+use vultus_vision::{Calibration, DetectSize, Dominant, Embedding, Face, dominant};
 
 use super::{Outcome, Picture, SkipReason, Skipped};
 use crate::app::App;
@@ -14,8 +14,12 @@ const MAX_FACES: usize = 16;
 pub struct Probe {
     /// One embedding for each face, largest first; at least one.
     pub embeddings: Vec<Embedding>,
-    /// How many faces the picture has.
-    pub faces: usize,
+    /// The faces, in the same order.
+    pub faces: Vec<Face>,
+    /// How many faces the picture has, also those that are too many to be compared.
+    pub count: usize,
+    /// Whether the first face is clearly the largest.
+    pub has_dominant: bool,
     /// The model that made the embeddings.
     pub model: String,
     /// From cosine to served score, for that model.
@@ -30,15 +34,17 @@ pub async fn run(app: &App, picture: Picture) -> Result<Outcome<Probe>, Error> {
     let field = picture.field.clone();
     let probe = app.engines.run(move |engine| {
         let image = picture.decode(engine)?;
-        let faces = engine.detect(&image, DetectSize::Standard)?;
+        let mut faces = engine.detect(&image, DetectSize::Standard)?;
+        let (count, has_dominant) = (faces.len(), matches!(dominant(&faces), Dominant::One(_)));
+        faces.truncate(MAX_FACES);
         let mut embeddings = Vec::new();
-        for face in faces.iter().take(MAX_FACES) {
+        for face in &faces {
             let landmarks = engine.landmarks(&image, face)?;
             embeddings.push(engine.embed(&image, face, &landmarks)?);
         }
         engine.recycle(image);
         let (model, calibration) = (engine.recognition_model().to_owned(), engine.calibration().clone());
-        Ok::<_, Error>(Probe { embeddings, faces: faces.len(), model, calibration })
+        Ok::<_, Error>(Probe { embeddings, faces, count, has_dominant, model, calibration })
     });
     let probe = probe.await??;
     Ok(if probe.embeddings.is_empty() {

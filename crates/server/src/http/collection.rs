@@ -7,7 +7,7 @@ use axum::http::Uri;
 use serde::Serialize;
 use utoipa::ToSchema;
 use vultus_store::collections::{self, Filter, NewCollection};
-use vultus_store::{Id, Kind};
+use vultus_store::{Id, Kind, jobs};
 
 use super::body::Upload;
 use super::enroll::PageMeta;
@@ -127,7 +127,8 @@ pub(super) async fn update(
 
 /// Train a collection.
 ///
-/// Collections are usable right after each change, so this only checks that there is such a collection.
+/// Has the classifier fitted soon, and answers at once. Collections are usable right after each change, and their classifiers
+/// are fitted anyway a few seconds later.
 #[utoipa::path(
     post, path = "/train", tag = "Collections",
     request_body = TrainBody,
@@ -143,7 +144,7 @@ pub(super) async fn train(
         Ok(TrainBody { collection_id })
     });
     let TrainBody { collection_id } = body.await?;
-    collections::version(&app.db, caller.account, collection_id).await?;
+    jobs::fit_soon(&app.db, caller.account, collection_id, 0).await?;
     Ok(answer("retraining the classifier", collection_id))
 }
 
@@ -171,7 +172,7 @@ pub(super) async fn list(
     let filter = Filter {
         id: fields.id(&["collection_id", "id"], Entity::Collection)?,
         name: name.as_deref(),
-        limit: fields.limit()?,
+        limit: fields.limit(1_000)?,
         after: fields.cursor(Kind::Collection)?,
     };
     let page = collections::list(&app.db, caller.account, &filter).await?;
@@ -196,8 +197,33 @@ pub(super) async fn delete(
     let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
     let id = fields.required_id(&["collection_id", "id"], Entity::Collection)?;
     collections::delete(&app.db, caller.account, id, clock::now_us()).await?;
-    app.galleries.drop_collection(id);
+    app.classifiers.forget_collection(id);
+    app.vectors.forget_collection(id).await?;
     Ok(Envelope::new(None, format!("Entity *{id}* has been deleted"), None))
+}
+
+/// Take an enrollment out of a collection.
+///
+/// It stays enrolled. Taking out who is no member changes nothing. The parameters may also stand in a JSON body.
+#[utoipa::path(
+    delete, path = "/collection/member", tag = "Collections", operation_id = "removeMember",
+    params(
+        ("collection_id" = Option<String>, Query, description = "The collection"),
+        ("enrollment_id" = Option<String>, Query, description = "The enrollment"),
+    ),
+    responses((status = 200, description = "The collection", body = Envelope<CollectionData, NoMeta>)),
+)]
+pub(super) async fn remove_member(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: Uri,
+    upload: Upload,
+) -> Result<Envelope<CollectionData, NoMeta>, Error> {
+    let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
+    let collection = fields.required_id(&["collection_id"], Entity::Collection)?;
+    let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
+    collections::remove_member(&app.db, caller.account, collection, enrollment, clock::now_us()).await?;
+    Ok(answer("collection updated successfully", collection))
 }
 
 fn answer(message: &'static str, id: Id) -> Envelope<CollectionData, NoMeta> {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::Uri;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use vultus_store::enrollments::{self, Filter};
-use vultus_store::{Id, Kind};
+use vultus_store::enrollments::{self, Facts, FactsUpdate, Filter};
+use vultus_store::{Id, Kind, embeddings};
 
 use super::body::Upload;
 use super::envelope::{Envelope, FaceAnswer, NoMeta, SkippedImage, skipped_images};
@@ -15,7 +16,7 @@ use super::fields;
 use crate::app::App;
 use crate::clock;
 use crate::error::{Entity, Error};
-use crate::flows::enroll::{Enrolled, Target};
+use crate::flows::enroll::{Enrolled, Similar, Target};
 use crate::flows::{self, Outcome, Picture};
 use crate::keys::Caller;
 
@@ -31,17 +32,32 @@ pub struct EnrollBody {
     /// Name of the person.
     #[schema(max_length = 200)]
     name: Option<String>,
+    /// What the client's own system calls the person.
+    #[schema(max_length = 200)]
+    external_id: Option<String>,
+    /// A JSON object to keep with the person, at most 4,096 bytes.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<String>,
     /// Id of a collection that the person joins.
     #[schema(value_type = Option<String>)]
     collection_id: Option<Id>,
 }
 
-/// More images of a person.
+/// More images of a person, or what else changes.
 #[derive(ToSchema)]
 pub struct EnrollUpdateBody {
-    /// The image file in base64; more in `img1`, `img2` and so on, gaps allowed.
-    #[schema(rename = "img0", value_type = String)]
+    /// The image file in base64; more in `img1`, `img2` and so on, gaps allowed. May be absent if something else changes.
+    #[schema(rename = "img0", value_type = Option<String>)]
     pictures: Vec<Picture>,
+    /// The new name.
+    #[schema(max_length = 200)]
+    name: Option<String>,
+    /// The new external id.
+    #[schema(max_length = 200)]
+    external_id: Option<String>,
+    /// The new metadata.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<String>,
     /// Id of the enrollment.
     #[schema(value_type = String)]
     enrollment_id: Id,
@@ -61,6 +77,19 @@ pub struct EnrollMeta {
     embeddings: usize,
     /// The images that were left out.
     skipped: Vec<SkippedImage>,
+    /// Members of the collection to join who look like the same person, most similar first: maybe this is a duplicate.
+    similar: Vec<SimilarPerson>,
+}
+
+/// Somebody who looks like the person who is enrolled.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SimilarPerson {
+    /// Id of the enrollment.
+    key: String,
+    /// Name of the person.
+    name: String,
+    /// Score as that of `match`, 0 to 1.
+    score: f32,
 }
 
 /// A person as lists show it.
@@ -78,6 +107,13 @@ pub struct EnrollmentEntry {
     images: Vec<String>,
     /// May be empty.
     name: String,
+    /// What the client's own system calls the person, if it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    /// The JSON object that was given, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Box<RawValue>>,
     /// Id of the account.
     owner: String,
     /// Naive UTC.
@@ -108,17 +144,19 @@ pub(super) async fn create(
 ) -> Result<FaceAnswer<EnrollData, EnrollMeta>, Error> {
     let body = fields::from_json(upload.take(), |fields| {
         let collection_id = fields.id(&["collection_id"], Entity::Collection)?;
-        Ok(EnrollBody { name: fields.name()?, collection_id, pictures: fields.pictures(Some(MAX_IMAGES))? })
+        let (name, external_id, metadata) = (fields.name()?, fields.label("external_id")?, fields.metadata()?);
+        Ok(EnrollBody { name, external_id, metadata, collection_id, pictures: fields.pictures(Some(MAX_IMAGES))? })
     });
-    let EnrollBody { pictures, name, collection_id } = body.await?;
-    let target = Target::New { name: name.unwrap_or_default(), collection: collection_id };
+    let EnrollBody { pictures, name, external_id, metadata, collection_id } = body.await?;
+    let facts = Facts { name: name.unwrap_or_default(), external_id, metadata };
+    let target = Target::New { facts, collection: collection_id };
     let outcome = flows::enroll::run(&app, caller.account, target, pictures).await?;
     Ok(answer("enrollment processed successfully", outcome))
 }
 
-/// Add images to an enrollment.
+/// Add images to an enrollment, or change its name, external id or metadata.
 ///
-/// Images are left out as when enrolling.
+/// Images are left out as when enrolling; if none is usable, nothing changes.
 #[utoipa::path(
     put, path = "/enroll", tag = "Enrollments", operation_id = "updateEnrollment",
     request_body = EnrollUpdateBody,
@@ -131,10 +169,19 @@ pub(super) async fn update(
 ) -> Result<FaceAnswer<EnrollData, EnrollMeta>, Error> {
     let body = fields::from_json(upload.take(), |fields| {
         let enrollment_id = fields.required_id(&["enrollment_id", "id"], Entity::Enrollment)?;
-        Ok(EnrollUpdateBody { enrollment_id, pictures: fields.pictures(None)? })
+        let (name, external_id, metadata) = (fields.name()?, fields.label("external_id")?, fields.metadata()?);
+        let facts = name.is_some() || external_id.is_some() || metadata.is_some();
+        let pictures = if facts && !fields.has_pictures() { Vec::new() } else { fields.pictures(None)? };
+        Ok(EnrollUpdateBody { pictures, name, external_id, metadata, enrollment_id })
     });
-    let EnrollUpdateBody { pictures, enrollment_id } = body.await?;
-    let target = Target::Existing(enrollment_id);
+    let EnrollUpdateBody { pictures, name, external_id, metadata, enrollment_id } = body.await?;
+    let facts = FactsUpdate { name, external_id, metadata };
+    if pictures.is_empty() {
+        enrollments::update_facts(&app.db, caller.account, enrollment_id, &facts, clock::now_us()).await?;
+        let enrolled = Enrolled { id: enrollment_id, added: 0, skipped: Vec::new(), similar: Vec::new() };
+        return Ok(answer("enrollment updated successfully", Outcome::Done(enrolled)));
+    }
+    let target = Target::Existing(enrollment_id, facts);
     let outcome = flows::enroll::run(&app, caller.account, target, pictures).await?;
     Ok(answer("enrollment updated successfully", outcome))
 }
@@ -148,6 +195,7 @@ pub(super) async fn update(
         ("enrollment_id" = Option<String>, Query, description = "Only this one; `id` is the same"),
         ("collection_id" = Option<String>, Query, description = "Only members of this collection"),
         ("name" = Option<String>, Query, description = "Only those with exactly this name"),
+        ("external_id" = Option<String>, Query, description = "Only those with exactly this external id"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many"),
         ("cursor" = Option<String>, Query, description = "`meta.next_cursor` of the page before"),
     ),
@@ -160,12 +208,13 @@ pub(super) async fn list(
     upload: Upload,
 ) -> Result<Envelope<Vec<EnrollmentEntry>, PageMeta>, Error> {
     let fields = fields::from_body_or_query(&upload.bytes, &uri, false)?;
-    let name = fields.name()?;
+    let (name, external_id) = (fields.name()?, fields.label("external_id")?);
     let filter = Filter {
         id: fields.id(&["enrollment_id", "id"], Entity::Enrollment)?,
         collection_id: fields.id(&["collection_id"], Entity::Collection)?,
         name: name.as_deref(),
-        limit: fields.limit()?,
+        external_id: external_id.as_deref(),
+        limit: fields.limit(1_000)?,
         after: fields.cursor(Kind::Enrollment)?,
     };
     let page = enrollments::list(&app.db, caller.account, &filter).await?;
@@ -189,10 +238,36 @@ pub(super) async fn delete(
 ) -> Result<Envelope<String, NoMeta>, Error> {
     let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
     let id = fields.required_id(&["enrollment_id", "id"], Entity::Enrollment)?;
-    let images = enrollments::delete(&app.db, caller.account, id, clock::now_us()).await?;
-    app.galleries.forget(id).await;
-    app.blobs.remove(&images).await?;
+    let deleted = enrollments::delete(&app.db, caller.account, id, clock::now_us()).await?;
+    app.vectors.forget(id, &deleted.collections).await?;
+    app.blobs.remove(&deleted.images).await?;
     Ok(Envelope::new(None, format!("Enrollment *{id}* has been deleted"), None))
+}
+
+/// Delete one embedding of an enrollment, and its image if it is kept.
+///
+/// `GET /enroll` lists the ids of the embeddings. The last one can only be deleted with the enrollment. The parameters may also
+/// stand in a JSON body.
+#[utoipa::path(
+    delete, path = "/enroll/embedding", tag = "Enrollments", operation_id = "deleteEmbedding",
+    params(
+        ("enrollment_id" = Option<String>, Query, description = "The enrollment"),
+        ("embedding_id" = Option<String>, Query, description = "The embedding"),
+    ),
+    responses((status = 200, description = "It was deleted", body = Envelope<String, NoMeta>)),
+)]
+pub(super) async fn delete_embedding(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: Uri,
+    upload: Upload,
+) -> Result<Envelope<String, NoMeta>, Error> {
+    let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
+    let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
+    let id = fields.required_id(&["embedding_id"], Entity::Embedding)?;
+    let image = embeddings::delete(&app.db, caller.account, enrollment, id, clock::now_us()).await?;
+    app.blobs.remove(image.as_slice()).await?;
+    Ok(Envelope::new(None, format!("Embedding *{id}* has been deleted"), None))
 }
 
 fn answer(message: &'static str, outcome: Outcome<Enrolled>) -> FaceAnswer<EnrollData, EnrollMeta> {
@@ -200,7 +275,16 @@ fn answer(message: &'static str, outcome: Outcome<Enrolled>) -> FaceAnswer<Enrol
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(enrolled) => {
             let data = EnrollData { enrollment_id: enrolled.id.to_string() };
-            let meta = EnrollMeta { embeddings: enrolled.added, skipped: skipped_images(&enrolled.skipped) };
+            let similar = enrolled.similar.into_iter().map(|Similar { id, name, score }| SimilarPerson {
+                key: id.to_string(),
+                name,
+                score,
+            });
+            let meta = EnrollMeta {
+                embeddings: enrolled.added,
+                skipped: skipped_images(&enrolled.skipped),
+                similar: similar.collect(),
+            };
             FaceAnswer::done(message, data, meta)
         }
     }
@@ -214,6 +298,8 @@ fn entry(enrollment: enrollments::Enrollment) -> EnrollmentEntry {
         id: enrollment.id.to_string(),
         images: Vec::new(),
         name: enrollment.name,
+        external_id: enrollment.external_id,
+        metadata: enrollment.metadata.and_then(|json| RawValue::from_string(json).ok()),
         owner: enrollment.account_id.to_string(),
         updated: clock::format(enrollment.updated),
     }

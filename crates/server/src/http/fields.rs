@@ -11,6 +11,7 @@ use axum::extract::Query;
 use axum::http::Uri;
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use vultus_store::{Id, Kind, ParseIdError};
 
 use super::base64;
@@ -30,9 +31,18 @@ enum Value<'a> {
     Bool(bool),
     Number(f64),
     Text(Cow<'a, str>),
-    /// An array or an object: no parameter is one, so its content is dropped.
+    /// The text of a parameter that may be an object.
+    Json(&'a RawValue),
+    /// Another array or object: no parameter is one, so its content is dropped.
     Nested(&'static str),
 }
+
+/// Parameters that may be objects.
+const OBJECTS: [&str; 1] = ["metadata"];
+/// Longest name or external id.
+const MAX_NAME_CHARS: usize = 200;
+/// Longest metadata.
+const MAX_METADATA_BYTES: usize = 4_096;
 
 /// Parses `body` and hands the parameters to `read`.
 ///
@@ -107,18 +117,36 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The name of a person or a collection: at most 200 characters, none of them a control character.
+    /// The name of a person or a collection.
     pub(super) fn name(&self) -> Result<Option<String>, Error> {
-        const MAX_CHARS: usize = 200;
-        let Some(text) = self.text("name")?.map(str::trim) else { return Ok(None) };
-        let problem = if text.chars().count() > MAX_CHARS {
-            format!("is longer than {MAX_CHARS} characters")
+        self.label("name")
+    }
+
+    /// A short text for people: at most 200 characters, none of them a control character.
+    pub(super) fn label(&self, name: &str) -> Result<Option<String>, Error> {
+        let Some(text) = self.text(name)?.map(str::trim) else { return Ok(None) };
+        let problem = if text.chars().count() > MAX_NAME_CHARS {
+            format!("is longer than {MAX_NAME_CHARS} characters")
         } else if text.chars().any(char::is_control) {
             "has control characters: send plain text".to_owned()
         } else {
             return Ok(Some(text.to_owned()));
         };
-        Err(wrong_value("name", problem))
+        Err(wrong_value(name, problem))
+    }
+
+    /// The JSON object that a client keeps with a person: at most 4,096 bytes.
+    pub(super) fn metadata(&self) -> Result<Option<String>, Error> {
+        let json = match self.get("metadata") {
+            None => return Ok(None),
+            Some(Value::Json(json)) if json.get().starts_with('{') => json.get(),
+            Some(Value::Json(_)) => return Err(wrong_value("metadata", "must be a JSON object")),
+            Some(other) => return Err(other.wrong("metadata", "an object")),
+        };
+        if json.len() > MAX_METADATA_BYTES {
+            return Err(wrong_value("metadata", format!("is longer than {MAX_METADATA_BYTES} bytes")));
+        }
+        Ok(Some(json.to_owned()))
     }
 
     /// An id of `entity` under one of several names, if it is there and not empty.
@@ -139,6 +167,7 @@ impl<'a> Fields<'a> {
         let expected = match entity {
             Entity::Enrollment => "send the id of an enrollment",
             Entity::Collection => "send the id of a collection",
+            Entity::Embedding => "send the id of an embedding",
         };
         self.id(names, entity)?.ok_or_else(|| Error::MissingField { field: names[0].into(), expected })
     }
@@ -168,13 +197,23 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The length of a page of a list: 1 to 1000.
-    pub(super) fn limit(&self) -> Result<Option<u32>, Error> {
+    /// A rate at which strangers may be named: above 0 and at most 0.1; a numeric text counts.
+    pub(super) fn fmr(&self) -> Result<Option<f64>, Error> {
+        let Some(value) = self.number("fmr")? else { return Ok(None) };
+        if value > 0.0 && value <= 0.1 {
+            Ok(Some(value))
+        } else {
+            Err(wrong_value("fmr", "must be above 0 and at most 0.1, such as 1e-4"))
+        }
+    }
+
+    /// How many entries to answer at most: 1 to `most`.
+    pub(super) fn limit(&self, most: u32) -> Result<Option<u32>, Error> {
         let Some(value) = self.number("limit")? else { return Ok(None) };
-        if value.fract() == 0.0 && (1.0..=1000.0).contains(&value) {
+        if value.fract() == 0.0 && (1.0..=f64::from(most)).contains(&value) {
             Ok(Some(value as u32))
         } else {
-            Err(wrong_value("limit", "must be a whole number from 1 to 1000"))
+            Err(wrong_value("limit", format!("must be a whole number from 1 to {most}")))
         }
     }
 
@@ -204,6 +243,11 @@ impl<'a> Fields<'a> {
             text.ok_or_else(|| Error::MissingField { field: name.into(), expected: "send an image in base64" })?;
         let bytes = base64::decode(text).ok_or_else(|| Error::NotBase64 { field: name.into() })?;
         Ok(Picture::new(Some(name.to_owned()), bytes.into()))
+    }
+
+    /// Whether there is a picture.
+    pub(super) fn has_pictures(&self) -> bool {
+        self.0.keys().any(|name| image_position(name).is_some() && self.get(name).is_some())
     }
 
     /// The pictures `img0`, `img1`, ... in the order of their numbers. Gaps are allowed, and so are a plain `img` (first)
@@ -248,6 +292,7 @@ impl Value<'_> {
             Self::Bool(_) => "a boolean",
             Self::Number(_) => "a number",
             Self::Text(_) => "a string",
+            Self::Json(_) => "an object",
             Self::Nested(name) => name,
         };
         Error::WrongType { field: field.to_owned(), expected, found }
@@ -267,7 +312,13 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
                 let mut fields = BTreeMap::new();
                 while let Some(Text(name)) = map.next_key()? {
-                    fields.insert(name, map.next_value()?);
+                    let value = if OBJECTS.contains(&name.as_ref()) {
+                        let json: &'de RawValue = map.next_value()?;
+                        if json.get() == "null" { Value::Null } else { Value::Json(json) }
+                    } else {
+                        map.next_value()?
+                    };
+                    fields.insert(name, value);
                 }
                 Ok(Fields(fields))
             }

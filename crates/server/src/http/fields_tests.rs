@@ -21,7 +21,7 @@ fn errors_name_the_field() {
         fields.name().unwrap_err(),
         fields.threshold().unwrap_err(),
         fields.flag("unknowns").unwrap_err(),
-        fields.limit().unwrap_err(),
+        fields.limit(1_000).unwrap_err(),
     ]
     .map(|error| error.to_string());
     assert_eq!(
@@ -64,7 +64,7 @@ fn query_parameters_fill_in_what_the_body_lacks() {
     let body = Bytes::from_static(br#"{"name": "B"}"#);
     let fields = from_body_or_query(&body, &uri, true).unwrap();
     assert_eq!(fields.name().unwrap().as_deref(), Some("B"));
-    assert_eq!(fields.limit().unwrap(), Some(5));
+    assert_eq!(fields.limit(1_000).unwrap(), Some(5));
     let junk = Bytes::from_static(b"--boundary");
     assert_eq!(from_body_or_query(&junk, &uri, false).unwrap().name().unwrap().as_deref(), Some("Q q"));
     assert!(from_body_or_query(&junk, &uri, true).is_err());

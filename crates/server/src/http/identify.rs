@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use vultus_store::Id;
 
@@ -12,9 +13,14 @@ use super::envelope::FaceAnswer;
 use super::fields::{self, Fields};
 use crate::app::App;
 use crate::error::{Entity, Error};
-use crate::flows::identify::Identification;
+use crate::flows::identify::{Candidate, Identification, IdentifiedFace, Terms};
 use crate::flows::{self, Outcome, Picture};
 use crate::keys::Caller;
+
+/// Candidates that are told where the request does not say how many.
+const CANDIDATES: u32 = 5;
+/// Most candidates that a request may ask for.
+const MAX_CANDIDATES: u32 = 100;
 
 /// A picture and where to search.
 #[derive(ToSchema)]
@@ -25,9 +31,17 @@ pub struct IdentifyBody {
     /// Id of the collection.
     #[schema(value_type = String)]
     collection_id: Id,
-    /// Least score of a known person, 0 to 1; by default what the server is configured with, 0.5.
+    /// Least confidence of a person who is named, 0 to 1; by default what the server is configured with, 0.5, or in a
+    /// collection with a class of unknown people whatever is most probable.
     #[schema(minimum = 0, maximum = 1)]
     threshold: Option<f64>,
+    /// Rate at which a stranger may be named, such as 1e-4: a person is named if the cosine is above what that rate allows in
+    /// a collection of this size.
+    #[schema(minimum = 0, maximum = 0.1)]
+    fmr: Option<f64>,
+    /// How many candidates to tell in `meta.candidates`, 5 by default.
+    #[schema(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
 }
 
 /// Who it is.
@@ -38,8 +52,8 @@ pub struct IdentifyData {
     name: String,
     /// Id of the enrollment, or `null`.
     key: Option<String>,
-    /// Confidence of the answer, 0 to 1: the score of the person, or for `unknown` what the best score lacks to 1.
-    confidence: f64,
+    /// Probability that the answer is right, 0 to 1, also of the answer `unknown`.
+    confidence: f32,
     /// Whether the person is known.
     success: bool,
 }
@@ -47,32 +61,55 @@ pub struct IdentifyData {
 /// What is new about the search.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IdentifyMeta {
-    /// Threshold in force.
-    threshold: f64,
-    /// The most similar people, best first, also those below the threshold; at most five.
+    /// Least confidence of a person who is named, or `null` where another rule decides.
+    threshold: Option<f64>,
+    /// Least cosine of a person who is named, where the request has `fmr`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_similarity: Option<f32>,
+    /// The most probable people for the face that decides, best first, also those who are not named.
     candidates: Vec<CandidateFacts>,
-    /// How many faces the picture has; the one most similar to anybody was identified.
-    faces: usize,
-    /// Embeddings that were left out because another recognition model made them.
-    outdated: usize,
+    /// All faces that were compared, largest first; the first one decides. No person is named twice.
+    faces: Vec<FaceFacts>,
+    /// Embeddings that another recognition model made, and that the newest classifier has left out.
+    outdated: u64,
 }
 
-/// A similar person.
+/// Somebody who is possible.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CandidateFacts {
     /// Id of the enrollment.
     key: String,
     /// Name of the person.
     name: String,
-    /// Score, 0 to 1.
-    score: f64,
+    /// What the client's own system calls the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    /// What the client keeps with the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Box<RawValue>>,
+    /// Probability that it is this person, 0 to 1.
+    confidence: f32,
+    /// Score as that of `match`, 0 to 1.
+    score: f32,
     /// Raw cosine, -1 to 1.
     similarity: f32,
 }
 
+/// A face of the picture.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FaceFacts {
+    /// x1, y1, x2, y2 in pixels, and how sure the detector is, 0 to 1.
+    bounding_box: [f32; 5],
+    /// Who it is.
+    #[serde(flatten)]
+    answer: IdentifyData,
+}
+
 /// Identify a face in a collection.
 ///
-/// Nobody known is a success with the name `unknown`; `success` is false when the picture has no face.
+/// Nobody known is a success with the name `unknown`; `success` is false when the picture has no face. The largest face
+/// decides.
 #[utoipa::path(
     post, path = "/identify", tag = "Recognition",
     request_body = IdentifyBody,
@@ -83,8 +120,9 @@ pub(super) async fn identify(
     caller: Caller,
     mut upload: Upload,
 ) -> Result<FaceAnswer<IdentifyData, IdentifyMeta>, Error> {
-    let IdentifyBody { img, collection_id, threshold } = fields::from_json(upload.take(), read).await?;
-    Ok(match flows::identify::run(&app, caller.account, collection_id, img, threshold).await? {
+    let IdentifyBody { img, collection_id, threshold, fmr, limit } = fields::from_json(upload.take(), read).await?;
+    let terms = Terms { threshold, fmr, limit: limit.unwrap_or(CANDIDATES) as usize };
+    Ok(match flows::identify::run(&app, caller.account, collection_id, img, terms).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(identification) => answer(&identification),
     })
@@ -92,28 +130,45 @@ pub(super) async fn identify(
 
 fn read(fields: &Fields<'_>) -> Result<IdentifyBody, Error> {
     let collection_id = fields.required_id(&["collection_id", "collection_id_"], Entity::Collection)?;
-    Ok(IdentifyBody { collection_id, threshold: fields.threshold()?, img: fields.picture("img")? })
+    let (threshold, fmr, limit) = (fields.threshold()?, fields.fmr()?, fields.limit(MAX_CANDIDATES)?);
+    Ok(IdentifyBody { collection_id, threshold, fmr, limit, img: fields.picture("img")? })
 }
 
 fn answer(identification: &Identification) -> FaceAnswer<IdentifyData, IdentifyMeta> {
-    let known = identification.known();
-    let data = IdentifyData {
-        name: known.map_or_else(|| "unknown".to_owned(), |person| person.name.clone()),
-        key: known.map(|person| person.id.to_string()),
-        confidence: identification.confidence(),
-        success: known.is_some(),
-    };
-    let candidates = identification.candidates.iter().map(|person| CandidateFacts {
-        key: person.id.to_string(),
-        name: person.name.clone(),
-        score: person.score.into(),
-        similarity: person.cosine,
-    });
+    let faces = &identification.faces;
     let meta = IdentifyMeta {
         threshold: identification.threshold,
-        candidates: candidates.collect(),
-        faces: identification.faces,
+        min_similarity: identification.min_cosine,
+        candidates: faces.first().map_or_else(Vec::new, |face| face.candidates.iter().map(facts).collect()),
+        faces: faces.iter().map(face_facts).collect(),
         outdated: identification.outdated,
     };
-    FaceAnswer::done("identify processed successfully", data, meta)
+    FaceAnswer::done("identify processed successfully", data(faces.first()), meta)
+}
+
+fn data(face: Option<&IdentifiedFace>) -> IdentifyData {
+    let person = face.and_then(IdentifiedFace::person);
+    IdentifyData {
+        name: person.map_or_else(|| "unknown".to_owned(), |person| person.name.clone()),
+        key: person.map(|person| person.id.to_string()),
+        confidence: face.map_or(1.0, |face| face.confidence),
+        success: person.is_some(),
+    }
+}
+
+fn face_facts(face: &IdentifiedFace) -> FaceFacts {
+    let rect = face.face.rect;
+    FaceFacts { bounding_box: [rect.x1, rect.y1, rect.x2, rect.y2, face.face.confidence], answer: data(Some(face)) }
+}
+
+fn facts(person: &Candidate) -> CandidateFacts {
+    CandidateFacts {
+        key: person.id.to_string(),
+        name: person.name.clone(),
+        external_id: person.external_id.clone(),
+        metadata: person.metadata.clone().and_then(|json| RawValue::from_string(json).ok()),
+        confidence: person.confidence,
+        score: person.score,
+        similarity: person.cosine,
+    }
 }

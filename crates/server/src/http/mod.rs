@@ -9,6 +9,7 @@ mod docs;
 mod enroll;
 mod envelope;
 mod facedetect;
+mod feedback;
 mod fields;
 mod health;
 mod identify;
@@ -74,9 +75,12 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(needs(Scope::Identify, routes!(identify::identify)))
         .routes(needs(Scope::EnrollmentsRead, routes!(enroll::list)))
         .routes(needs(Scope::EnrollmentsWrite, routes!(enroll::create, enroll::update, enroll::delete)))
+        .routes(needs(Scope::EnrollmentsWrite, routes!(enroll::delete_embedding)))
         .routes(needs(Scope::CollectionsRead, routes!(collection::list)))
         .routes(needs(Scope::CollectionsWrite, routes!(collection::create, collection::update, collection::delete)))
+        .routes(needs(Scope::CollectionsWrite, routes!(collection::remove_member)))
         .routes(needs(Scope::CollectionsWrite, routes!(collection::train)))
+        .routes(needs(Scope::CollectionsWrite, routes!(feedback::feedback)))
 }
 
 /// What operators and monitors ask; open to everyone.

@@ -120,17 +120,20 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::NotFound(_) | Error::Store(StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "not_found"),
         Error::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
         Error::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
+        Error::GalleryTooLarge { .. } => (BUSY, "gallery_too_large"),
         Error::UploadsFull => (BUSY, "uploads_full"),
         Error::Timeout => (BUSY, "timeout"),
         Error::Engine(engine::Error::Busy) => (BUSY, "engine_busy"),
         Error::Engine(engine::Error::NotLoaded) => (BUSY, "engine_not_loaded"),
         Error::Store(StoreError::Gone { .. }) => (StatusCode::GONE, "deleted"),
         Error::Store(StoreError::TooManyEmbeddings { .. }) => (BAD, "too_many_embeddings"),
+        Error::Store(StoreError::LastEmbedding) => (BAD, "last_embedding"),
         Error::Store(StoreError::Unavailable(_)) => (BUSY, "database_unavailable"),
         Error::Store(
             StoreError::Conflict(_)
             | StoreError::Url(_)
             | StoreError::CreateFile(_)
+            | StoreError::NoVectors(_)
             | StoreError::Migrate(_)
             | StoreError::Database(_),
         )

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches as _};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -14,10 +15,13 @@ use tokio::task::JoinHandle;
 use vultus::app::{App, start_engines};
 use vultus::config::Config;
 use vultus::engine::Pool;
+use vultus::jobs::{self, Tools};
 use vultus::keys::{self, NewKey, Scope};
-use vultus::{http, secret};
+use vultus::{http, secret, tls};
 use vultus_store::Db;
 use vultus_vision::Engine;
+
+use crate::database::Database;
 
 /// A running server with an empty database and a key for everything.
 pub struct TestApp {
@@ -27,7 +31,17 @@ pub struct TestApp {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
+    worker: Option<JoinHandle<()>>,
+    /// Goes with the test.
+    _database: Option<Database>,
     pub dir: TempDir,
+}
+
+/// What a server shares with no other.
+struct Own {
+    dir: TempDir,
+    database: Option<Database>,
+    config: Config,
 }
 
 /// An answer.
@@ -38,6 +52,12 @@ pub struct Reply {
     pub json: Value,
 }
 
+/// A client that asks no proxy.
+pub fn client() -> reqwest::Client {
+    tls::install();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
 impl TestApp {
     pub async fn new() -> Self {
         Self::with(|_| {}).await
@@ -46,29 +66,50 @@ impl TestApp {
     /// A server with other options, on the shared inference threads.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         static ENGINES: OnceLock<Arc<Pool<Engine>>> = OnceLock::new();
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = config(dir.path());
-        change(&mut config);
-        let engines = ENGINES.get_or_init(|| start_engines(&config).unwrap()).clone();
+        let mut own = Own::new().await;
+        change(&mut own.config);
+        let engines = ENGINES.get_or_init(|| start_engines(&own.config).unwrap()).clone();
         engines.loaded().await.unwrap();
-        Self::start(dir, config, engines).await
+        Self::start(own, engines).await
+    }
+
+    /// A server that does its jobs.
+    pub async fn with_worker(change: impl FnOnce(&mut Config)) -> Self {
+        let mut app = Self::with(change).await;
+        let tools = Tools::new(&app.app.config, app.app.db.clone()).unwrap();
+        app.worker = Some(tokio::spawn(jobs::run(tools, std::future::pending())));
+        app
+    }
+
+    /// Waits until no job is left.
+    pub async fn jobs_done(&self) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let left = vultus_store::jobs::count(&self.app.db).await.unwrap();
+            assert_eq!(left.failed, 0, "a job failed");
+            if left.open == 0 {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "jobs are left: {left:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// A server with one inference thread of its own.
     pub async fn with_own_engine(change: impl FnOnce(&mut Config)) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = config(dir.path());
-        config.engine.engine_threads = Some(1.try_into().unwrap());
-        change(&mut config);
-        let engines = start_engines(&config).unwrap();
+        let mut own = Own::new().await;
+        own.config.engine.engine_threads = Some(1.try_into().unwrap());
+        change(&mut own.config);
+        let engines = start_engines(&own.config).unwrap();
         engines.loaded().await.unwrap();
-        Self::start(dir, config, engines).await
+        Self::start(own, engines).await
     }
 
-    async fn start(dir: TempDir, config: Config, engines: Arc<Pool<Engine>>) -> Self {
+    async fn start(own: Own, engines: Arc<Pool<Engine>>) -> Self {
+        let Own { dir, database, config } = own;
         let secret = secret::load(&config.data).unwrap();
         let db = Db::connect(&config.data.database_url()).await.unwrap();
-        let app = App::new(config, db, engines, secret);
+        let app = App::new(config, db, engines, secret).unwrap();
         let key = mint(&app, &ANY_KEY).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -76,8 +117,9 @@ impl TestApp {
         let server = tokio::spawn(http::listen::serve(listener, app.clone(), async {
             let _ = stopped.await;
         }));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { app, address, key, client, stop: Some(stop), server: Some(server), dir }
+        let client = client();
+        let (stop, server) = (Some(stop), Some(server));
+        Self { app, address, key, client, stop, server, worker: None, _database: database, dir }
     }
 
     /// Asks the server to stop, as SIGTERM does; the task ends when it has.
@@ -146,6 +188,14 @@ impl TestApp {
     }
 }
 
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if let Some(worker) = &self.worker {
+            worker.abort();
+        }
+    }
+}
+
 impl Reply {
     /// The body of an answer with status 200 and `success`.
     #[track_caller]
@@ -211,11 +261,15 @@ pub fn models_dir() -> PathBuf {
     std::env::var_os("VULTUS_MODELS_DIR").map_or_else(|| workspace().join("target/models"), PathBuf::from)
 }
 
-fn config(dir: &Path) -> Config {
-    let command = Config::augment_args(clap::Command::new("test"));
-    let mut config = Config::from_arg_matches(&command.get_matches_from(["test"])).unwrap();
-    config.data = vultus::config::Data::under(dir, &models_dir());
-    config
+impl Own {
+    async fn new() -> Self {
+        let (dir, database) = (tempfile::tempdir().unwrap(), Database::create().await);
+        let command = Config::augment_args(clap::Command::new("test"));
+        let mut config = Config::from_arg_matches(&command.get_matches_from(["test"])).unwrap();
+        config.data = vultus::config::Data::under(dir.path(), &models_dir());
+        config.data.database_url = database.as_ref().map(Database::url);
+        Self { dir, database, config }
+    }
 }
 
 /// A key of the test account for everything.

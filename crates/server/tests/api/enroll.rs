@@ -21,7 +21,7 @@ async fn people_are_enrolled_listed_extended_and_deleted() {
     let extended = app.json(Method::PUT, "/v1/enroll", &body).await.ok();
     assert_eq!(extended["message"], "enrollment updated successfully");
     assert_eq!(extended["data"], json!({"enrollment_id": id}));
-    assert_eq!(extended["meta"], json!({"embeddings": 1, "skipped": []}));
+    assert_eq!(extended["meta"], json!({"embeddings": 1, "skipped": [], "similar": []}));
 
     let listed = app.get("/v1/enroll").await.ok();
     assert_eq!((&listed["message"], listed.get("meta")), (&Value::Null, None));
@@ -86,6 +86,9 @@ async fn wrong_requests_name_the_field_and_store_nothing() {
         (json!({"img0": photo, "name": ["N"]}), "wrong_type", "name"),
         (json!({"img0": photo, "name": "x".repeat(201)}), "wrong_value", "name"),
         (json!({"img0": {"url": "x"}}), "wrong_type", "img0"),
+        (json!({"img0": photo, "metadata": [1]}), "wrong_value", "metadata"),
+        (json!({"img0": photo, "metadata": {"x": "y".repeat(4096)}}), "wrong_value", "metadata"),
+        (json!({"img0": photo, "external_id": "x".repeat(201)}), "wrong_value", "external_id"),
         (json!({"img0": photo, "collection_id": 7}), "wrong_type", "collection_id"),
         (json!({"img0": photo, "collection_id": "C".repeat(513)}), "wrong_value", "collection_id"),
     ] {
@@ -162,4 +165,75 @@ async fn images_are_kept_only_if_asked_for_and_go_with_the_enrollment() {
     assert_eq!(files(&keeping), 1);
     keeping.json(Method::DELETE, "/v1/enroll", &json!({"enrollment_id": id})).await.ok();
     assert_eq!(files(&keeping), 0);
+}
+
+#[tokio::test]
+async fn external_ids_and_metadata_are_kept_and_told() {
+    let app = TestApp::new().await;
+    let home = app.collection("Home").await;
+    let body = json!({
+        "img0": base64(&photo("collins")), "name": "Eileen", "external_id": "astronaut-7", "collection_id": home,
+        "metadata": {"floors": [1, 2], "vip": null},
+    });
+    let id = app.post("/v1/enroll", &body).await.ok()["data"]["enrollment_id"].clone();
+    app.enroll("Joe", &photo("biden")).await;
+    let found = app.get("/v1/enroll?external_id=astronaut-7").await.ok();
+    assert_eq!((found["data"].as_array().unwrap().len(), &found["data"][0]["id"]), (1, &id));
+    assert_eq!(found["data"][0]["metadata"], body["metadata"]);
+
+    let change = json!({"enrollment_id": id, "name": "E. Collins", "metadata": {"floors": [3]}});
+    let changed = app.json(Method::PUT, "/v1/enroll", &change).await.ok();
+    assert_eq!(changed["meta"]["embeddings"], 0);
+    let probe = json!({"img": base64(&photo("collins")), "collection_id": home});
+    let candidate = app.post("/v1/identify", &probe).await.ok()["meta"]["candidates"][0].clone();
+    assert_eq!((&candidate["name"], &candidate["external_id"]), (&json!("E. Collins"), &json!("astronaut-7")));
+    assert_eq!(candidate["metadata"], change["metadata"]);
+}
+
+#[tokio::test]
+async fn who_may_be_enrolled_already_is_told() {
+    let app = TestApp::new().await;
+    let home = app.collection("Home").await;
+    let enroll = async |name: &str, collection: Option<&str>| {
+        let body = json!({"img0": base64(&photo(name)), "name": name, "collection_id": collection});
+        app.post("/v1/enroll", &body).await.ok()
+    };
+    let first = enroll("obama-portrait", Some(&home)).await;
+    assert_eq!(first["meta"]["similar"], json!([]));
+    assert_eq!(enroll("biden", Some(&home)).await["meta"]["similar"], json!([]));
+    let again = enroll("obama-blue-room", Some(&home)).await;
+    let similar = again["meta"]["similar"].as_array().unwrap();
+    assert_eq!((similar.len(), keys_of(&similar[0])), (1, vec!["key", "name", "score"]));
+    assert_eq!((&similar[0]["key"], &similar[0]["name"]), (&first["data"]["enrollment_id"], &json!("obama-portrait")));
+    assert_eq!(
+        enroll("obama-blue-room", None).await["meta"]["similar"],
+        json!([]),
+        "who joins no collection is no duplicate"
+    );
+}
+
+#[tokio::test]
+async fn one_embedding_can_be_deleted_with_its_image_but_not_the_last() {
+    let app = TestApp::with(|config| config.images.keep_images = true).await;
+    let body = json!({"img0": base64(&photo("obama-portrait")), "img1": base64(&photo("biden")), "name": "Two"});
+    let id = app.post("/v1/enroll", &body).await.ok()["data"]["enrollment_id"].as_str().unwrap().to_owned();
+    let embeddings = async || app.get(&format!("/v1/enroll?id={id}")).await.ok()["data"][0]["embeddings"].clone();
+    let both = embeddings().await;
+    let matches = async || {
+        let probe = json!({"id": id, "img": base64(&photo("biden"))});
+        app.post("/v1/match", &probe).await.ok()["data"].clone()
+    };
+    assert_eq!((&matches().await["emb0_match"], &matches().await["emb1_match"]), (&json!(false), &json!(true)));
+    let delete = async |embedding: &Value| {
+        let body = json!({"enrollment_id": id, "embedding_id": embedding});
+        app.json(Method::DELETE, "/v1/enroll/embedding", &body).await
+    };
+    delete(&both[0]).await.ok();
+    assert_eq!(embeddings().await, json!([both[1]]));
+    assert_eq!(keys_of(&matches().await), ["emb0_match", "emb0_score"]);
+    let folder = std::fs::read_dir(app.dir.path().join("blobs")).unwrap().next().unwrap().unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the image is gone");
+    delete(&both[0]).await.problem(410, "deleted");
+    let message = delete(&both[1]).await.problem(400, "last_embedding");
+    assert!(message.contains("last embedding"), "{message}");
 }

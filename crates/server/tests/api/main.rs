@@ -5,14 +5,17 @@
 
 mod app;
 mod collection;
+mod collections_command;
 mod configuration;
 mod connections;
 mod contract;
+mod database;
 mod enroll;
 mod facedetect;
 mod identify;
 mod isolation;
 mod keys;
+mod lists;
 mod load;
 mod match_;
 mod openapi;
@@ -22,3 +25,4 @@ mod rate;
 mod sandbox;
 mod spdetect;
 mod start;
+mod vectors;

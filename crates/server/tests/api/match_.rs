@@ -3,6 +3,8 @@
 use reqwest::Method;
 use serde_json::json;
 
+use vultus_store::enrollments::{Facts, NewEnrollment};
+
 use crate::app::{TestApp, base64, keys_of};
 use crate::pictures::{nobody, photo, side_by_side};
 
@@ -47,7 +49,7 @@ async fn the_threshold_of_the_request_counts_also_as_text() {
 async fn of_several_faces_the_best_decides() {
     let app = TestApp::new().await;
     let id = app.enroll("Joe", &photo("biden")).await;
-    let crowd = base64(&side_by_side(&["collins", "biden"]));
+    let crowd = base64(&side_by_side(&[("collins", 1.0), ("biden", 1.0)]));
     let answer = app.post("/v1/match", &json!({"id": id, "img": crowd})).await.ok();
     assert_eq!((&answer["data"]["emb0_match"], &answer["meta"]["faces"]), (&json!(true), &json!(2)));
 }
@@ -68,7 +70,7 @@ async fn pictures_and_ids_that_are_no_use_are_told() {
 
 #[tokio::test]
 async fn embeddings_of_another_model_are_not_compared() {
-    let app = TestApp::new().await;
+    let app = TestApp::with_worker(|config| config.matching.refit_delay = std::time::Duration::from_millis(1)).await;
     let account = vultus_store::accounts::list(&app.app.db).await.unwrap()[0].id;
     let collection = app.collection("Old").await;
     let id = vultus::app::new_id(vultus_store::Kind::Enrollment).unwrap();
@@ -79,9 +81,9 @@ async fn embeddings_of_another_model_are_not_compared() {
         quality: None,
         image_key: None,
     };
-    let new = vultus_store::enrollments::NewEnrollment {
+    let new = NewEnrollment {
         id,
-        name: "Old".into(),
+        facts: Facts { name: "Old".into(), ..Facts::default() },
         collection_id: Some(collection.parse().unwrap()),
         embeddings: vec![embedding],
     };
@@ -94,6 +96,7 @@ async fn embeddings_of_another_model_are_not_compared() {
     app.json(Method::PUT, "/v1/enroll", &more).await.ok();
     let answer = app.post("/v1/match", &body).await.ok();
     assert_eq!((&answer["data"]["emb0_match"], &answer["meta"]["outdated"]), (&json!(true), &json!(1)));
+    app.jobs_done().await;
     let answer = app.post("/v1/identify", &body).await.ok();
     assert_eq!((&answer["data"]["name"], &answer["meta"]["outdated"]), (&json!("Old"), &json!(1)));
 }

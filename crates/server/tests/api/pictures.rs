@@ -18,13 +18,17 @@ pub fn nobody() -> Vec<u8> {
 
 /// The same photograph side by side: two faces of the same size.
 pub fn twins(name: &str) -> Vec<u8> {
-    side_by_side(&[name, name])
+    side_by_side(&[(name, 1.0), (name, 1.0)])
 }
 
-/// Photographs side by side.
-pub fn side_by_side(names: &[&str]) -> Vec<u8> {
-    let photos: Vec<RgbImage> =
-        names.iter().map(|name| image::load_from_memory(&photo(name)).unwrap().into_rgb8()).collect();
+/// Photographs side by side, each scaled.
+pub fn side_by_side(photos: &[(&str, f32)]) -> Vec<u8> {
+    let scaled = |(name, scale): &(&str, f32)| {
+        let whole = image::load_from_memory(&photo(name)).unwrap().into_rgb8();
+        let [width, height] = [whole.width(), whole.height()].map(|side| (side as f32 * scale) as u32);
+        image::imageops::resize(&whole, width, height, image::imageops::FilterType::Triangle)
+    };
+    let photos: Vec<RgbImage> = photos.iter().map(scaled).collect();
     let (width, height) = (photos.iter().map(RgbImage::width).sum(), photos.iter().map(RgbImage::height).max());
     let mut canvas = RgbImage::new(width, height.unwrap());
     let mut x = 0;

@@ -7,25 +7,25 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::app::{models_dir, workspace};
+use crate::app::{client, models_dir, workspace};
 
-fn vultus(data: &Path, arguments: &[&str]) -> Command {
+pub fn vultus(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vultus"));
     command.args(arguments).current_dir(workspace()).env("VULTUS_DATA_DIR", data);
     command.env("VULTUS_MODELS_DIR", models_dir()).env_remove("VULTUS_SECRET").env_remove("VULTUS_DATABASE_URL");
     command
 }
 
-fn output(data: &Path, arguments: &[&str]) -> Output {
+pub fn output(data: &Path, arguments: &[&str]) -> Output {
     vultus(data, arguments).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
 /// A server that is ended when the test is.
-struct Server(Child);
+pub struct Server(pub Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -41,17 +41,19 @@ impl Server {
     }
 
     /// Ends it as an operator does; gives what was printed.
-    fn terminate(mut self) -> String {
+    pub fn terminate(mut self) -> String {
         let id = self.0.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         assert!(self.0.wait().unwrap().success());
         let mut printed = String::new();
-        self.0.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        if let Some(mut stdout) = self.0.stdout.take() {
+            stdout.read_to_string(&mut printed).unwrap();
+        }
         printed
     }
 
     /// Reads its log until the address is there.
-    fn address(&mut self) -> String {
+    pub fn address(&mut self) -> String {
         let log = BufReader::new(self.0.stderr.take().unwrap());
         let mut lines = log.lines().map(Result::unwrap);
         let line = lines.find(|line| line.contains("listening")).expect("the server listens");
@@ -64,7 +66,7 @@ impl Server {
 fn until_ready(address: &str) {
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     runtime.block_on(async {
         while !client.get(format!("http://{address}/readyz")).send().await.is_ok_and(|reply| reply.status() == 200) {
             assert!(started.elapsed() < Duration::from_secs(20), "not ready");

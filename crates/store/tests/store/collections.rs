@@ -1,4 +1,9 @@
-use vultus_store::collections::{Filter, add_member, by_id, delete, gallery, list, version};
+use std::collections::BTreeSet;
+
+use vultus_store::collections::{
+    Filter, Reader, State, add_member, by_id, changes, delete, list, members, remove_member, state,
+};
+use vultus_store::enrollments::FactsUpdate;
 use vultus_store::{Kind, embeddings, enrollments};
 
 use crate::world::{MAX, MODEL, assert_fails, embedding, new_id, now, on_each_database};
@@ -24,7 +29,8 @@ async fn the_version_grows_with_every_change_an_identification_would_see_and_wit
         assert_eq!((world.version(home).await, world.version(work).await), (3, 3));
 
         let later = now();
-        enrollments::delete(db, account, ada, later).await.unwrap();
+        let deleted = enrollments::delete(db, account, ada, later).await.unwrap();
+        assert_eq!(deleted.collections.len(), 2);
         assert_eq!((world.version(home).await, world.version(work).await), (4, 4));
         assert_eq!(by_id(db, account, home).await.unwrap().updated, later);
     })
@@ -40,14 +46,13 @@ async fn the_gallery_holds_every_embedding_of_every_member() {
         world.enroll("Eve", 1, Some(work)).await;
         world.enroll("Nobody's", 1, None).await;
 
-        let gallery = gallery(&world.db, world.account, home).await.unwrap();
-        assert_eq!((gallery.version, gallery.unknowns), (world.version(home).await, true));
-        let rows: Vec<_> =
-            gallery.rows.iter().map(|row| (row.enrollment_id, row.name.as_str(), row.vector[0])).collect();
-        assert_eq!(rows, [(ada, "Ada", 0.0), (ada, "Ada", 1.0), (bob, "Bob", 0.0)]);
-        assert!(gallery.rows.iter().all(|row| row.model == MODEL && row.vector.len() == 8));
+        let (version, all) = world.gallery(home).await;
+        assert_eq!(version, world.version(home).await);
+        let rows: Vec<_> = all.iter().map(|row| (row.enrollment_id, row.vector[0])).collect();
+        assert_eq!(rows, [(ada, 0.0), (ada, 1.0), (bob, 0.0)]);
+        assert!(all.iter().all(|row| row.model == MODEL && row.vector.len() == 8));
         let stored = embeddings::list(&world.db, world.account, ada).await.unwrap();
-        assert_eq!(gallery.rows[1].embedding_id, stored[1].id);
+        assert_eq!(all[1].embedding_id, stored[1].id);
     })
     .await;
 }
@@ -78,8 +83,8 @@ async fn a_deleted_collection_is_gone_and_its_enrollments_stay() {
         delete(db, account, home, now()).await.unwrap();
 
         assert_fails!(by_id(db, account, home).await, Gone, Collection, home);
-        assert_fails!(version(db, account, home).await, Gone, Collection, home);
-        assert_fails!(gallery(db, account, home).await, Gone, Collection, home);
+        assert_fails!(state(db, account, home).await, Gone, Collection, home);
+        assert_fails!(Reader::open(db, account, home).await.map(drop), Gone, Collection, home);
         assert_fails!(add_member(db, account, home, ada, now()).await, Gone, Collection, home);
         assert_fails!(delete(db, account, home, now()).await, Gone, Collection, home);
         let stored = enrollments::by_id(db, account, ada).await.unwrap();
@@ -100,6 +105,71 @@ async fn an_id_of_another_kind_is_unknown() {
         assert_fails!(by_id(db, account, ada).await, NotFound, Collection, ada);
         let never = new_id(Kind::Collection);
         assert_fails!(delete(db, account, never, now()).await, NotFound, Collection, never);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_leaves_a_collection_stays_enrolled_and_in_the_others() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let (home, work) = (world.collection("Home").await, world.collection("Work").await);
+        let ada = world.enroll("Ada", 1, Some(home)).await;
+        add_member(db, account, work, ada, now()).await.unwrap();
+        assert_eq!((world.state(home).await.members, world.state(work).await.members), (1, 1));
+
+        assert!(remove_member(db, account, home, ada, now()).await.unwrap());
+        let state = world.state(home).await;
+        assert_eq!((state.version, state.members, world.gallery(home).await.1.len()), (3, 0, 0));
+        assert_eq!((world.version(work).await, world.state(work).await.members), (2, 1));
+        assert!(!remove_member(db, account, home, ada, now()).await.unwrap(), "is no member any more");
+        assert_eq!(world.version(home).await, 3);
+        assert_fails!(remove_member(db, world.stranger, work, ada, now()).await, NotFound, Collection, work);
+        enrollments::delete(db, account, ada, now()).await.unwrap();
+        assert_eq!(world.state(work).await.members, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_catches_up_by_the_changes_since_its_version() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let home = world.collection("Home").await;
+        let since = async |state: &State| {
+            let changed = changes(db, account, home, state.version, state.changed).await.unwrap();
+            changed.map(|ids| ids.into_iter().collect::<BTreeSet<_>>())
+        };
+        let ada = world.enroll("Ada", 1, Some(home)).await;
+        let before = world.state(home).await;
+        assert_eq!(since(&before).await, Some(BTreeSet::new()));
+        let bob = world.enroll("Bob", 1, Some(home)).await;
+        embeddings::append(db, account, bob, &[embedding(1.0)], MAX, now()).await.unwrap();
+        assert_eq!(since(&before).await, Some(BTreeSet::from([bob])), "each once");
+        enrollments::delete(db, account, ada, now()).await.unwrap();
+        assert_eq!(since(&before).await, Some(BTreeSet::from([ada, bob])), "who left counts as well");
+        assert_eq!(since(&world.state(home).await).await, Some(BTreeSet::new()));
+        let other_history = State { changed: before.changed - 1, ..before };
+        assert_eq!(since(&other_history).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn members_are_read_with_what_is_known_of_them() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let home = world.collection("Home").await;
+        let ada = world.enroll("Ada", 2, Some(home)).await;
+        let eve = world.enroll("Eve", 1, None).await;
+        let facts = FactsUpdate { external_id: Some("e-7".into()), ..FactsUpdate::default() };
+        enrollments::update_facts(db, account, ada, &facts, now()).await.unwrap();
+        let read = members(db, account, home, MODEL, &[eve, ada]).await.unwrap();
+        assert_eq!(read.len(), 1, "who is no member is left out");
+        assert_eq!((read[0].id, read[0].name.as_str(), read[0].external_id.as_deref()), (ada, "Ada", Some("e-7")));
+        assert_eq!(read[0].embeddings.len(), 2);
+        assert_eq!(members(db, account, home, "another model", &[ada]).await.unwrap(), []);
+        assert_eq!(members(db, world.stranger, home, MODEL, &[ada]).await.unwrap(), []);
     })
     .await;
 }

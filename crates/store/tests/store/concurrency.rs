@@ -69,8 +69,8 @@ async fn writers_neither_fail_nor_deadlock_and_galleries_match_their_versions() 
             });
             tasks.spawn(async move {
                 let (first, second) = (reader.gallery(pair[0]).await, reader.gallery(pair[0]).await);
-                assert!(first.version <= second.version);
-                assert_eq!(first.version == second.version, first.rows == second.rows);
+                assert!(first.0 <= second.0);
+                assert_eq!(first.0 == second.0, first.1 == second.1);
             });
         }
         while let Some(done) = tasks.join_next().await {
@@ -79,7 +79,7 @@ async fn writers_neither_fail_nor_deadlock_and_galleries_match_their_versions() 
         for collection in pair {
             // Created as 1; 16 joins, 16 additions, 4 deletions.
             assert_eq!(world.version(collection).await, 37);
-            assert_eq!(world.gallery(collection).await.rows.len(), 24);
+            assert_eq!(world.gallery(collection).await.1.len(), 24);
         }
     })
     .await;
@@ -98,7 +98,7 @@ async fn a_cancelled_write_leaves_nothing_half_done_and_blocks_nobody() {
         world.enroll("Bob", 3, Some(home)).await;
         let all = enrollments::list(&world.db, world.account, &enrollments::Filter::default()).await.unwrap().items;
         assert!(all.iter().all(|stored| stored.embeddings.len() == 3 && stored.collection_id == Some(home)));
-        assert_eq!(world.gallery(home).await.rows.len(), 3 * all.len());
+        assert_eq!(world.gallery(home).await.1.len(), 3 * all.len());
         assert_eq!(world.version(home).await, 1 + all.len() as i64);
     })
     .await;

@@ -1,7 +1,7 @@
 use vultus_store::collections::add_member;
 use vultus_store::embeddings::{self, append};
 use vultus_store::enrollments::{self, Filter, by_id, insert};
-use vultus_store::{Error, Kind};
+use vultus_store::{Error, Kind, reembeddings};
 
 use crate::world::{MAX, MODEL, assert_fails, embedding, enrollment, new_id, now, on_each_database};
 
@@ -106,7 +106,7 @@ async fn a_deleted_enrollment_is_gone_everywhere() {
         let home = world.collection("Home").await;
         let id = world.enroll("Ada", 2, Some(home)).await;
         let kept = world.enroll("Bob", 1, Some(home)).await;
-        let mut images = enrollments::delete(db, account, id, now()).await.unwrap();
+        let mut images = enrollments::delete(db, account, id, now()).await.unwrap().images;
         images.sort();
         assert_eq!(images, ["image-0", "image-1"]);
 
@@ -117,8 +117,7 @@ async fn a_deleted_enrollment_is_gone_everywhere() {
         assert_fails!(enrollments::delete(db, account, id, now()).await, Gone, Enrollment, id);
         let listed = enrollments::list(db, account, &Filter::default()).await.unwrap().items;
         assert_eq!(listed.iter().map(|enrollment| enrollment.id).collect::<Vec<_>>(), [kept]);
-        let gallery = vultus_store::collections::gallery(db, account, home).await.unwrap();
-        assert_eq!(gallery.rows.iter().map(|row| row.enrollment_id).collect::<Vec<_>>(), [kept]);
+        assert_eq!(world.gallery(home).await.1.iter().map(|row| row.enrollment_id).collect::<Vec<_>>(), [kept]);
     })
     .await;
 }
@@ -134,6 +133,98 @@ async fn the_collection_of_an_enrollment_is_the_first_it_joined() {
         assert_eq!(by_id(db, account, id).await.unwrap().collection_id, Some(work));
         vultus_store::collections::delete(db, account, work, now()).await.unwrap();
         assert_eq!(by_id(db, account, id).await.unwrap().collection_id, Some(home));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_embedding_is_deleted_and_those_behind_it_move_up() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let home = world.collection("Home").await;
+        let id = world.enroll("Ada", 4, Some(home)).await;
+        let before = embeddings::list(db, account, id).await.unwrap();
+        let version = world.version(home).await;
+        let image = embeddings::delete(db, account, id, before[1].id, now()).await.unwrap();
+        assert_eq!((image.as_deref(), world.version(home).await), (Some("image-1"), version + 1));
+        let marks = async || {
+            let left = embeddings::list(db, account, id).await.unwrap();
+            left.iter().map(|left| (left.position, left.vector[0])).collect::<Vec<_>>()
+        };
+        assert_eq!(marks().await, [(0, 0.0), (1, 2.0), (2, 3.0)]);
+        append(db, account, id, &[embedding(7.0)], MAX, now()).await.unwrap();
+        assert_eq!(marks().await, [(0, 0.0), (1, 2.0), (2, 3.0), (3, 7.0)]);
+
+        assert_fails!(embeddings::delete(db, account, id, before[1].id, now()).await, Gone, Embedding, before[1].id);
+        let other = world.enroll("Bob", 1, None).await;
+        assert_fails!(
+            embeddings::delete(db, account, other, before[0].id, now()).await,
+            NotFound,
+            Embedding,
+            before[0].id
+        );
+        assert_fails!(embeddings::delete(db, world.stranger, id, before[0].id, now()).await, NotFound, Enrollment, id);
+        let last = embeddings::list(db, account, other).await.unwrap()[0].id;
+        let error = embeddings::delete(db, account, other, last, now()).await.unwrap_err();
+        assert!(matches!(error, Error::LastEmbedding), "{error:?}");
+        assert_eq!(embeddings::list(db, account, other).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_tenant_says_of_a_person_is_kept_found_and_changed() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let mut new = enrollment("Ada", 1, None);
+        new.facts.external_id = Some("e-7".into());
+        new.facts.metadata = Some("{\"floor\":3}".into());
+        insert(db, account, &new, now()).await.unwrap();
+        world.enroll("Bob", 1, None).await;
+        let found = Filter { external_id: Some("e-7"), ..Filter::default() };
+        let found = enrollments::list(db, account, &found).await.unwrap().items;
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].id, found[0].metadata.as_deref()), (new.id, Some("{\"floor\":3}")));
+        let change = enrollments::FactsUpdate { name: Some("Ada L.".into()), ..Default::default() };
+        enrollments::update_facts(db, account, new.id, &change, now()).await.unwrap();
+        let changed = by_id(db, account, new.id).await.unwrap();
+        assert_eq!((changed.name.as_str(), changed.external_id.as_deref()), ("Ada L.", Some("e-7")));
+        let stranger = enrollments::update_facts(db, world.stranger, new.id, &change, now()).await;
+        assert_fails!(stranger, NotFound, Enrollment, new.id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn vectors_of_another_model_wait_for_the_switch() {
+    on_each_database(async |world| {
+        let (db, account) = (&world.db, world.account);
+        let home = world.collection("Home").await;
+        let ada = world.enroll("Ada", 2, Some(home)).await;
+        let mut lost = enrollment("Bob", 1, None);
+        lost.embeddings[0].image_key = None;
+        insert(db, account, &lost, now()).await.unwrap();
+        let pending = reembeddings::pending(db, "new", None, 10).await.unwrap();
+        assert_eq!(pending.len(), 2);
+        assert_eq!(reembeddings::pending(db, "new", Some(pending[0].id), 10).await.unwrap(), pending[1..]);
+        for pending in &pending {
+            reembeddings::stage(db, pending.account_id, pending.id, "new", &[0.5; 4]).await.unwrap();
+            reembeddings::stage(db, world.stranger, pending.id, "new", &[9.0; 4]).await.unwrap();
+        }
+        let staged = reembeddings::Progress { current: 0, staged: 2, pending: 0, lost: 1 };
+        assert_eq!(reembeddings::progress(db, "new").await.unwrap(), staged);
+        assert_eq!(reembeddings::pending(db, "new", None, 10).await.unwrap(), []);
+        let version = world.version(home).await;
+        assert!(embeddings::list(db, account, ada).await.unwrap().iter().all(|old| old.vector.len() == 8));
+
+        assert!(reembeddings::switch_one(db, "new", now()).await.unwrap());
+        assert!(!reembeddings::switch_one(db, "new", now()).await.unwrap());
+        let switched = embeddings::list(db, account, ada).await.unwrap();
+        assert!(switched.iter().all(|new| new.model == "new" && new.vector == [0.5; 4]));
+        assert_eq!(switched.iter().map(|new| new.id).collect::<Vec<_>>(), [pending[0].id, pending[1].id]);
+        assert_eq!(world.version(home).await, version + 1);
+        let done = reembeddings::Progress { current: 2, lost: 1, ..Default::default() };
+        assert_eq!(reembeddings::progress(db, "new").await.unwrap(), done);
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use vultus_store::enrollments::Filter;
 use vultus_store::keys::NewApiKey;
 use vultus_store::snapshots::NewSnapshot;
-use vultus_store::{Id, Kind, collections, embeddings, enrollments, keys, snapshots};
+use vultus_store::{Id, Kind, collections, embeddings, enrollments, jobs, keys, snapshots};
 
 use crate::world::{MAX, World, assert_fails, embedding, enrollment, new_id, now, on_each_database};
 
@@ -18,8 +18,8 @@ async fn another_account_can_read_nothing() {
         assert_fails!(enrollments::by_id(db, stranger, ada).await, NotFound, Enrollment, ada);
         assert_fails!(embeddings::list(db, stranger, ada).await, NotFound, Enrollment, ada);
         assert_fails!(collections::by_id(db, stranger, home).await, NotFound, Collection, home);
-        assert_fails!(collections::version(db, stranger, home).await, NotFound, Collection, home);
-        assert_fails!(collections::gallery(db, stranger, home).await, NotFound, Collection, home);
+        assert_fails!(collections::state(db, stranger, home).await, NotFound, Collection, home);
+        assert_fails!(collections::Reader::open(db, stranger, home).await.map(drop), NotFound, Collection, home);
         assert_fails!(snapshots::by_id(db, stranger, snapshot).await, NotFound, Snapshot, snapshot);
 
         assert!(enrollments::list(db, stranger, &Filter::default()).await.unwrap().items.is_empty());
@@ -53,6 +53,7 @@ async fn another_account_can_change_nothing() {
         assert_fails!(embeddings::append(db, stranger, ada, &more, MAX, now()).await, NotFound, Enrollment, ada);
         assert_fails!(collections::add_member(db, stranger, home, bob, now()).await, NotFound, Collection, home);
         assert_fails!(enrollments::delete(db, stranger, ada, now()).await, NotFound, Enrollment, ada);
+        assert_fails!(jobs::fit_soon(db, stranger, home, 0).await, NotFound, Collection, home);
         assert_fails!(collections::delete(db, stranger, home, now()).await, NotFound, Collection, home);
         assert_fails!(keys::revoke(db, stranger, key, now()).await, NotFound, Key, key);
         // A collection of their own cannot take in a person of ours.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use vultus_store::embeddings::NewEmbedding;
-use vultus_store::enrollments::NewEnrollment;
+use vultus_store::enrollments::{Facts, NewEnrollment};
 use vultus_store::{Db, Id, Kind, Micros, accounts, collections, enrollments};
 
 pub(crate) const MODEL: &str = "fr_feature";
@@ -35,14 +35,18 @@ pub(crate) async fn on_each_database(test: impl AsyncFn(World)) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("vultus.db").display());
     run(&url, &test).await;
-    if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
-        let name = format!("vultus_test_{}_{}", std::process::id(), TICKS.fetch_add(1, Ordering::Relaxed));
-        let mut admin = PgConnection::connect(&server).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut admin).await.unwrap();
-        let (base, _) = server.rsplit_once('/').unwrap();
-        run(&format!("{base}/{name}"), &test).await;
-        sqlx::raw_sql(AssertSqlSafe(format!("drop database {name} with (force)"))).execute(&mut admin).await.unwrap();
-    }
+    on_postgres(test).await;
+}
+
+/// Runs a test on a fresh PostgreSQL database, if there is a server for it.
+pub(crate) async fn on_postgres(test: impl AsyncFn(World)) {
+    let Ok(server) = std::env::var("TEST_POSTGRES_URL") else { return };
+    let name = format!("vultus_test_{}_{}", std::process::id(), TICKS.fetch_add(1, Ordering::Relaxed));
+    let mut admin = PgConnection::connect(&server).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut admin).await.unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    run(&format!("{base}/{name}"), &test).await;
+    sqlx::raw_sql(AssertSqlSafe(format!("drop database {name} with (force)"))).execute(&mut admin).await.unwrap();
 }
 
 async fn run(url: &str, test: &impl AsyncFn(World)) {
@@ -71,18 +75,32 @@ impl World {
         new.id
     }
 
-    pub(crate) async fn gallery(&self, collection: Id) -> collections::Gallery {
-        collections::gallery(&self.db, self.account, collection).await.unwrap()
+    /// The version and all embeddings of a collection.
+    pub(crate) async fn gallery(&self, collection: Id) -> (i64, Vec<collections::Row>) {
+        let mut reader = collections::Reader::open(&self.db, self.account, collection).await.unwrap();
+        let mut rows = Vec::new();
+        loop {
+            let page = reader.page().await.unwrap();
+            if page.is_empty() {
+                return (reader.version, rows);
+            }
+            rows.extend(page);
+        }
+    }
+
+    pub(crate) async fn state(&self, collection: Id) -> collections::State {
+        collections::state(&self.db, self.account, collection).await.unwrap()
     }
 
     pub(crate) async fn version(&self, collection: Id) -> i64 {
-        collections::version(&self.db, self.account, collection).await.unwrap()
+        self.state(collection).await.version
     }
 }
 
 pub(crate) fn enrollment(name: &str, count: usize, collection_id: Option<Id>) -> NewEnrollment {
     let embeddings = (0..count).map(|i| embedding(i as f32)).collect();
-    NewEnrollment { id: new_id(Kind::Enrollment), name: name.into(), collection_id, embeddings }
+    let facts = Facts { name: name.into(), ..Facts::default() };
+    NewEnrollment { id: new_id(Kind::Enrollment), facts, collection_id, embeddings }
 }
 
 /// An embedding whose values all are `mark`.

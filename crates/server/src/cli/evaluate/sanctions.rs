@@ -1,16 +1,16 @@
 //! Sanctions screening: pairs of names told apart, listed people found first, and people who are on no list flagged.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use csv::StringRecord;
 use serde_json::{Value, json};
-use vultus_screening::lists::{self, File, List, Source};
+use vultus_screening::lists::Source;
 use vultus_screening::{Answer, BirthDate, Country, Facts, Gender, Kind, Query, Screener, THRESHOLD};
 
 use super::metrics::{mean, ratio};
+use crate::lists;
 
 /// A pair of names: its score, and whether they mean the same.
 struct Pair {
@@ -23,12 +23,14 @@ const HITS: usize = 20;
 /// Runs of a query of which the fastest counts.
 const RUNS: usize = 3;
 
-/// Measures on `name_pairs.csv`, `un_queries_positive.csv` and `negatives.csv` in `folder`, with the lists in `lists`.
-pub fn run(folder: &Path, lists: &Path) -> anyhow::Result<Value> {
-    let lists = read_lists(lists)?;
+/// Measures on `name_pairs.csv`, `un_queries_positive.csv` and `negatives.csv` in `folder`, with the lists in `lists_folder`.
+pub fn run(folder: &Path, lists_folder: &Path) -> anyhow::Result<Value> {
+    let files = lists::read_folder(lists_folder)?;
+    let lists = vultus_screening::lists::read(&lists::views(&files))?;
     let versions: Vec<_> = lists.iter().map(|list| list.version.clone()).collect();
     let screener = Screener::new(lists);
     let pairs = pairs(&screener, &rows(folder, "name_pairs.csv")?);
+    let best = best_threshold(pairs.iter());
     let mut times_ms = Vec::new();
     let listed = rows(folder, "un_queries_positive.csv")?;
     let unlisted = rows(folder, "negatives.csv")?;
@@ -43,6 +45,8 @@ pub fn run(folder: &Path, lists: &Path) -> anyhow::Result<Value> {
         "pairs": pairs.len(),
         "f1": f1(&pairs, THRESHOLD),
         "f1_split_halves": split_halves(&pairs),
+        "best_threshold": best,
+        "f1_at_best_threshold": f1(&pairs, best),
         "listed_queries": listed.len(),
         "hit_rate_at_1": ratio(found.first, listed.len()),
         "hit_rate_at_1_name_only": ratio(found_by_name.first, listed.len()),
@@ -54,27 +58,6 @@ pub fn run(folder: &Path, lists: &Path) -> anyhow::Result<Value> {
         "p99_ms": p99,
         "lists": versions,
     }))
-}
-
-/// Every list among the files of a folder; files of other formats are passed over.
-fn read_lists(folder: &Path) -> anyhow::Result<Vec<List>> {
-    let entries = fs::read_dir(folder)
-        .with_context(|| format!("cannot read {}: give the lists with --lists", folder.display()))?;
-    let mut contents: Vec<(String, Vec<u8>)> = Vec::new();
-    for entry in entries {
-        let path: PathBuf = entry?.path();
-        if path.is_file() {
-            let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            contents.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), bytes));
-        }
-    }
-    contents.sort();
-    let files: Vec<File<'_>> = contents.iter().map(|(name, bytes)| File { name, bytes }).collect();
-    let files: Vec<File<'_>> = files.into_iter().filter(|file| lists::recognise(file).is_some()).collect();
-    if files.is_empty() {
-        bail!("no sanctions list in {}: give the folder of the lists with --lists", folder.display());
-    }
-    Ok(lists::read(&files)?)
 }
 
 /// The rows of a table with its header as the first.
@@ -128,11 +111,12 @@ fn f1<'p>(pairs: impl IntoIterator<Item = &'p Pair>, threshold: f32) -> f64 {
 /// F1 on the pairs of each half at the threshold that is best on the other: even lines, odd lines.
 fn split_halves(pairs: &[Pair]) -> [f64; 2] {
     let half = |odd: usize| pairs.iter().enumerate().filter(move |(at, _)| at % 2 == odd).map(|(_, pair)| pair);
-    [0, 1].map(|odd| {
-        let candidates = (50..95).map(|percent| percent as f32 / 100.0);
-        let best = candidates.max_by(|a, b| f1(half(1 - odd), *a).total_cmp(&f1(half(1 - odd), *b)));
-        f1(half(odd), best.unwrap_or(THRESHOLD))
-    })
+    [0, 1].map(|odd| f1(half(odd), best_threshold(half(1 - odd))))
+}
+
+fn best_threshold<'p>(pairs: impl Iterator<Item = &'p Pair> + Clone) -> f32 {
+    let candidates = (30..95).map(|percent| percent as f32 / 100.0);
+    candidates.max_by(|a, b| f1(pairs.clone(), *a).total_cmp(&f1(pairs.clone(), *b))).unwrap_or(THRESHOLD)
 }
 
 struct Found {

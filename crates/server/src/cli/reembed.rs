@@ -1,0 +1,103 @@
+//! `vultus reembed`: takes the people to another recognition model, by the images that were kept.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use anyhow::bail;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use vultus_store::reembeddings::{self, Pending, Progress};
+use vultus_store::{Db, Id};
+use vultus_vision::{DetectSize, Dominant, Engine, dominant};
+
+use super::print;
+use crate::app;
+use crate::blobs::Blobs;
+use crate::clock;
+use crate::config::Config;
+use crate::engine::Pool;
+use crate::error::Error;
+use crate::flows::Picture;
+use crate::model::Model;
+
+/// Embeddings that are read from the database at a time.
+const BATCH: u32 = 500;
+
+/// Arguments of `vultus reembed`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Put the new vectors in the place of the old ones. Stop the server before, and start it with the new model after.
+    #[arg(long)]
+    switch: bool,
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What went wrong and what to do.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let config = args.config;
+    let db = super::open(&config.data).await?;
+    let model = Model::configured(&config.data)?.name;
+    if args.switch {
+        return switch(&db, &model).await;
+    }
+    let engines = app::start_engines(&config)?;
+    let result = gather(&db, &config, &model, &engines).await;
+    tokio::task::spawn_blocking(move || engines.stop()).await?;
+    let unusable = result?;
+    let Progress { staged, lost, .. } = reembeddings::progress(&db, &model).await?;
+    print(&format!(
+        "{staged} embeddings have a new vector by \"{model}\"; {unusable} have an image without a usable face and {lost} \
+         have none kept: those people have to be enrolled again.\nStop the server, run `vultus reembed --switch`, and \
+         start it with the new model."
+    ))
+}
+
+/// Makes the new vectors; gives the number of images that were of no use.
+async fn gather(db: &Db, config: &Config, model: &str, engines: &Arc<Pool<Engine>>) -> anyhow::Result<usize> {
+    if let Err(reason) = engines.loaded().await {
+        bail!("cannot load the models: {reason}");
+    }
+    let blobs = Blobs::Folder(config.data.blobs_dir());
+    let threads = config.engine.engine_threads.map_or(1, NonZeroUsize::get);
+    let (mut after, mut unusable): (Option<Id>, usize) = (None, 0);
+    loop {
+        let batch = reembeddings::pending(db, model, after, BATCH).await?;
+        let Some(last) = batch.last() else { return Ok(unusable) };
+        after = Some(last.id);
+        let work = futures_util::stream::iter(batch).map(|pending| one(db, &blobs, engines, pending, model));
+        let done: Vec<bool> = work.buffer_unordered(2 * threads).try_collect().await?;
+        unusable += done.iter().filter(|usable| !**usable).count();
+    }
+}
+
+/// Makes the new vector of one embedding; false when its image is of no use.
+async fn one(db: &Db, blobs: &Blobs, engines: &Pool<Engine>, pending: Pending, model: &str) -> anyhow::Result<bool> {
+    let Some(image) = blobs.get(&pending.image_key).await? else { return Ok(false) };
+    let picture = Picture::new(None, image);
+    let embed = move |engine: &mut Engine| {
+        let image = picture.decode(engine)?;
+        let faces = engine.detect(&image, DetectSize::Standard)?;
+        let Dominant::One(face) = dominant(&faces) else { return Ok(None) };
+        let landmarks = engine.landmarks(&image, face)?;
+        Ok::<_, Error>(Some(engine.embed(&image, face, &landmarks)?))
+    };
+    let Some(embedding) = engines.run(embed).await?? else { return Ok(false) };
+    reembeddings::stage(db, pending.account_id, pending.id, model, embedding.as_slice()).await?;
+    Ok(true)
+}
+
+async fn switch(db: &Db, model: &str) -> anyhow::Result<()> {
+    let before = reembeddings::progress(db, model).await?;
+    if before.staged == 0 {
+        bail!("no new vectors by \"{model}\" are waiting: run `vultus reembed` first, with the new model");
+    }
+    while reembeddings::switch_one(db, model, clock::now_us()).await? {}
+    let Progress { current, pending, lost, .. } = reembeddings::progress(db, model).await?;
+    print(&format!(
+        "{current} embeddings are by \"{model}\" now; {} are by other models and are not compared",
+        pending + lost
+    ))
+}

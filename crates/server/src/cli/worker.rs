@@ -1,0 +1,27 @@
+//! `vultus worker`: does the jobs of servers that share a database, without serving.
+
+use super::open;
+use super::serve::stop_signal;
+use crate::config::Config;
+use crate::jobs::{self, Tools};
+
+/// Arguments of `vultus worker`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Works until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What keeps the worker from starting, and what to do about it.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let stop = stop_signal()?;
+    let db = open(&args.config.data).await?;
+    let tools = Tools::new(&args.config, db.clone())?;
+    tracing::info!("working");
+    jobs::run(tools, stop).await;
+    db.close().await;
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! What is done later, by whichever worker claims it.
+
+mod fit;
+mod worker;
+
+use std::time::Duration;
+
+use vultus_store::Db;
+
+pub use worker::run;
+
+use crate::config::Config;
+use crate::model::Model;
+
+/// What jobs need of the program.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// The rows.
+    pub db: Db,
+    /// The recognition model whose embeddings are in use.
+    pub model: Model,
+    /// How long changes of a collection are gathered before its classifier is fitted.
+    pub refit_delay: Duration,
+}
+
+impl Tools {
+    /// The tools of a server or worker with this configuration.
+    ///
+    /// # Errors
+    /// When the manifest of the models cannot be read.
+    pub fn new(config: &Config, db: Db) -> anyhow::Result<Self> {
+        Ok(Self { db, model: Model::configured(&config.data)?, refit_delay: config.matching.refit_delay })
+    }
+}

@@ -1,0 +1,86 @@
+//! The loop that does the jobs.
+
+use std::time::Duration;
+
+use vultus_store::jobs::{self, Claim, Job};
+use vultus_store::{Db, vectors};
+
+use super::{Tools, fit};
+use crate::clock;
+
+/// How often an idle worker looks for jobs.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long a claim holds without a sign of life.
+const LEASE_US: i64 = 60 * clock::SECOND_US;
+/// How often a worker gives one.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
+/// Tries of a job, with longer and longer pauses, before it is set aside.
+const TRIES: u32 = 8;
+/// How often a database that searches vectors itself is asked whether collections have outgrown what they are searched by.
+const TEND_EVERY: Duration = Duration::from_mins(1);
+
+/// Does jobs until `stop` resolves; a job that runs then is left to its end or to the next worker.
+pub async fn run(tools: Tools, stop: impl Future<Output = ()>) {
+    let working = async {
+        loop {
+            match next(&tools).await {
+                Ok(true) => {}
+                Ok(false) => tokio::time::sleep(IDLE).await,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look for jobs");
+                    tokio::time::sleep(IDLE * 5).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = working => {}
+        () = tend(&tools.db) => {}
+        () = stop => {}
+    }
+}
+
+/// Does one job; false when there was none.
+async fn next(tools: &Tools) -> vultus_store::Result<bool> {
+    let now = clock::now_us();
+    // Changes come in bursts: a fit waits a little, so that one does for all of them.
+    let due = now - tools.refit_delay.as_micros() as i64;
+    let Some(claim) = jobs::claim(&tools.db, Job::Fit, due, now, now + LEASE_US).await? else { return Ok(false) };
+    let done = tokio::select! {
+        done = fit::run(tools, &claim) => done,
+        error = hold(tools, &claim) => return Err(error),
+    };
+    match done {
+        Ok(()) => jobs::finish(&tools.db, &claim, clock::now_us()).await?,
+        Err(error) => give_up(tools, &claim, &error).await?,
+    }
+    Ok(true)
+}
+
+/// Has large collections indexed where the database searches them.
+async fn tend(db: &Db) {
+    loop {
+        if let Err(error) = vectors::tend(db).await {
+            tracing::warn!(%error, "cannot bring the vector indexes up to date");
+        }
+        tokio::time::sleep(TEND_EVERY).await;
+    }
+}
+
+/// Holds on to a job for as long as it takes.
+async fn hold(tools: &Tools, claim: &Claim) -> vultus_store::Error {
+    loop {
+        tokio::time::sleep(SIGN_OF_LIFE).await;
+        if let Err(error) = jobs::extend(&tools.db, claim, clock::now_us() + LEASE_US).await {
+            return error;
+        }
+    }
+}
+
+async fn give_up(tools: &Tools, claim: &Claim, error: &anyhow::Error) -> vultus_store::Result<()> {
+    let Claim { job, subject, attempt, .. } = claim;
+    tracing::error!(?job, %subject, attempt, error = format!("{error:#}"), "a job failed");
+    let pause = clock::SECOND_US << attempt.min(&TRIES);
+    let due = (*attempt < TRIES).then(|| clock::now_us() + pause);
+    jobs::fail(&tools.db, claim, &format!("{error:#}"), due).await
+}

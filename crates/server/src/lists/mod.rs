@@ -1,0 +1,34 @@
+//! Sanctions lists: fetched from their publishers, kept on disk, and searched in memory.
+
+mod folder;
+mod live;
+mod publishers;
+
+use vultus_screening::lists::Source;
+
+pub use folder::{Change, Folder, Installed, read, read_folder, views};
+pub use live::{Schedule, Screening, keep};
+pub use publishers::{Publishers, files};
+
+use crate::clock;
+
+/// Fetches a list and puts it in force; see [`Folder::install`] for what is refused.
+///
+/// # Errors
+/// When the list cannot be fetched, is damaged or implausible, or cannot be written. The list in force stays so.
+pub async fn pull(publishers: &Publishers, folder: &Folder, source: Source, force: bool) -> anyhow::Result<Change> {
+    let files = publishers.fetch(source).await?;
+    let folder = folder.clone();
+    let install = move || {
+        if let Some((name, _)) = files
+            .iter()
+            .zip(views(&files))
+            .find_map(|(file, view)| (vultus_screening::lists::recognise(&view) != Some(source)).then_some(file))
+        {
+            anyhow::bail!("{name} is refused: what its address hands out is not of the list {source}");
+        }
+        let mut changes = folder.install(&files, force, clock::now_us())?;
+        changes.pop().ok_or_else(|| anyhow::anyhow!("the list {source} has no files"))
+    };
+    tokio::task::spawn_blocking(install).await?
+}

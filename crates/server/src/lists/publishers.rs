@@ -1,0 +1,100 @@
+//! Where the publishers hand out their lists, and fetching from there.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use reqwest::{Client, Url};
+use vultus_screening::lists::Source;
+
+/// Longest file that is taken; the longest of today (OFAC's in XML) has 120 MB.
+const MAX_BYTES: usize = 512 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Without a byte; the publishers' servers are slow at times.
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// OFAC's Sanctions List Service.
+const OFAC: &str = "https://sanctionslistservice.ofac.treas.gov/api/PublicationPreview/exports";
+const UN: &str = "https://scsanctions.un.org/resources/xml/en/consolidated.xml";
+/// The token is the public one of the EU's open data portal.
+const EU: &str =
+    "https://webgate.ec.europa.eu/fsd/fsf/public/files/xmlFullSanctionsList_1_1/content?token=dG9rZW4tMjAxNw";
+const UK: &str = "https://sanctionslist.fcdo.gov.uk/docs/UK-Sanctions-List.xml";
+const BIS: &str = "https://www.bis.doc.gov/dpl/dpl.txt";
+
+/// Names and addresses of the files of a list, as its publisher documents them.
+pub fn files(source: Source) -> Vec<(&'static str, String)> {
+    let ofac = |names: [&'static str; 4]| names.map(|name| (name, format!("{OFAC}/{}", name.to_uppercase()))).to_vec();
+    match source {
+        Source::OfacSdn => ofac(["sdn.csv", "alt.csv", "add.csv", "sdn_comments.csv"]),
+        Source::OfacConsolidated => ofac(["cons_prim.csv", "cons_alt.csv", "cons_add.csv", "cons_comments.csv"]),
+        Source::UnConsolidated => vec![("consolidated.xml", UN.into())],
+        Source::EuConsolidated => vec![("xmlFullSanctionsList_1_1.xml", EU.into())],
+        Source::UkSanctions => vec![("UK-Sanctions-List.xml", UK.into())],
+        Source::BisDeniedPersons => vec![("dpl.txt", BIS.into())],
+    }
+}
+
+/// A client of the publishers, or of one mirror of all of them.
+#[derive(Debug, Clone)]
+pub struct Publishers {
+    client: Client,
+    mirror: Option<Url>,
+}
+
+impl Publishers {
+    /// With a `mirror`, the file `f` of the list `l` is fetched from `mirror/l/f`.
+    ///
+    /// # Errors
+    /// When the mirror's address is none, or the system's certificates cannot be read.
+    pub fn new(mirror: Option<&str>) -> anyhow::Result<Self> {
+        let mirror = mirror.map(mirror_url).transpose()?;
+        let client = Client::builder()
+            .user_agent(concat!("vultus/", env!("CARGO_PKG_VERSION")))
+            .https_only(mirror.is_none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .build()
+            .context(
+                "cannot make an HTTPS client: are the system's certificates installed (Debian: ca-certificates)?",
+            )?;
+        Ok(Self { client, mirror })
+    }
+
+    /// Fetches the files of a list: names and contents.
+    ///
+    /// # Errors
+    /// When one of them is not handed out whole.
+    pub async fn fetch(&self, source: Source) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+        let mut fetched = Vec::new();
+        for (name, address) in files(source) {
+            let url = match &self.mirror {
+                Some(mirror) => mirror.join(&format!("{source}/{name}"))?,
+                None => Url::parse(&address)?,
+            };
+            let host = url.host_str().unwrap_or_default().to_owned();
+            let bytes = self.fetch_file(url).await.with_context(|| format!("cannot fetch {name} from {host}"))?;
+            fetched.push((name.to_owned(), bytes));
+        }
+        Ok(fetched)
+    }
+
+    async fn fetch_file(&self, url: Url) -> anyhow::Result<Vec<u8>> {
+        let mut response = self.client.get(url).send().await?.error_for_status()?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if bytes.len() + chunk.len() > MAX_BYTES {
+                bail!("it is longer than {MAX_BYTES} bytes, which no list is");
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+}
+
+fn mirror_url(text: &str) -> anyhow::Result<Url> {
+    // A base without a slash at its end would lose its last part when a name is joined to it.
+    let url = Url::parse(&format!("{}/", text.trim_end_matches('/')));
+    url.ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()).with_context(|| {
+        format!("{text} is no address of a mirror: give one such as https://lists.example.org/sanctions")
+    })
+}

@@ -1,0 +1,121 @@
+//! A bounded cache of what belongs to collections: what was unused for longest makes room.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use vultus_store::Id;
+
+/// Values by collection, each with a weight, whose sum is bounded.
+pub struct Cache<T> {
+    capacity: usize,
+    slots: Mutex<Slots<T>>,
+}
+
+struct Slots<T> {
+    by_collection: HashMap<Id, Slot<T>>,
+    /// Counts uses.
+    clock: u64,
+}
+
+struct Slot<T> {
+    value: T,
+    used: u64,
+    weight: usize,
+}
+
+impl<T: Clone> Cache<T> {
+    /// An empty cache for values that weigh `capacity` together.
+    pub fn new(capacity: usize) -> Self {
+        Self { capacity, slots: Mutex::new(Slots { by_collection: HashMap::new(), clock: 0 }) }
+    }
+
+    /// What all values may weigh together.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The value of a collection.
+    pub fn get(&self, collection: Id) -> Option<T> {
+        let mut slots = self.slots();
+        slots.clock += 1;
+        let clock = slots.clock;
+        slots.by_collection.get_mut(&collection).map(|slot| {
+            slot.used = clock;
+            slot.value.clone()
+        })
+    }
+
+    /// The value of a collection, made by `new` and without weight so far if there is none.
+    pub fn get_or_insert(&self, collection: Id, new: impl FnOnce() -> T) -> T {
+        let mut slots = self.slots();
+        slots.clock += 1;
+        let clock = slots.clock;
+        let slot = slots.by_collection.entry(collection).or_insert_with(|| Slot { value: new(), used: 0, weight: 0 });
+        slot.used = clock;
+        slot.value.clone()
+    }
+
+    /// Sets the value and the weight of a collection.
+    pub fn set(&self, collection: Id, value: T, weight: usize) {
+        let mut slots = self.slots();
+        slots.clock += 1;
+        let used = slots.clock;
+        slots.by_collection.insert(collection, Slot { value, used, weight });
+        slots.make_room(collection, self.capacity);
+    }
+
+    /// Sets the weight of a collection, if it is here.
+    pub fn weigh(&self, collection: Id, weight: usize) {
+        let mut slots = self.slots();
+        if let Some(slot) = slots.by_collection.get_mut(&collection) {
+            slot.weight = weight;
+            slots.make_room(collection, self.capacity);
+        }
+    }
+
+    /// Drops the value of a collection.
+    pub fn remove(&self, collection: Id) {
+        self.slots().by_collection.remove(&collection);
+    }
+
+    /// All that is here.
+    pub fn all(&self) -> Vec<(Id, T)> {
+        self.slots().by_collection.iter().map(|(id, slot)| (*id, slot.value.clone())).collect()
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots<T>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Slots<T> {
+    /// Drops others than the one in use, longest unused first, until all fit. The one in use stays.
+    fn make_room(&mut self, in_use: Id, capacity: usize) {
+        while self.by_collection.values().map(|slot| slot.weight).sum::<usize>() > capacity {
+            let others = self.by_collection.iter().filter(|(id, _)| **id != in_use);
+            let Some(oldest) = others.min_by_key(|(_, slot)| slot.used).map(|(id, _)| *id) else { return };
+            self.by_collection.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vultus_store::Kind;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_unused_value_makes_room() {
+        let [a, b, c] = [1, 2, 3].map(|n| Id::new(Kind::Collection, n, [0; 8]));
+        let cache = Cache::new(10);
+        cache.set(a, 'a', 4);
+        cache.set(b, 'b', 4);
+        assert_eq!(cache.get(a), Some('a'));
+        assert_eq!(cache.get_or_insert(c, || 'c'), 'c');
+        cache.weigh(c, 4);
+        assert_eq!((cache.get(a), cache.get(b), cache.get(c)), (Some('a'), None, Some('c')));
+        cache.weigh(c, 40);
+        assert_eq!(cache.all(), [(c, 'c')], "one that is too large alone stays");
+    }
+}

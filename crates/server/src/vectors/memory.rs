@@ -1,0 +1,188 @@
+//! Search in galleries in memory, one for each collection in use.
+//!
+//! Before every search the version of the collection is known from the store. When it differs from that of the gallery
+//! here, the gallery catches up with the changes since, or is built, once, however many searches wait for it. So a change is
+//! seen by the next search, on every node.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anyhow::Context as _;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use vultus_store::{Db, Id, collections};
+
+use super::residents::{Place, Resident, blocking, news};
+use super::snapshot::Folder;
+use super::{Cache, Hit, Space, VectorIndex};
+use crate::error::Error;
+
+/// Galleries with fewer embeddings than this are built from the database as quickly as read from a file.
+const WORTH_A_SNAPSHOT: usize = 10_000;
+
+/// The galleries by collection.
+pub struct Memory {
+    db: Db,
+    places: Cache<Arc<Place>>,
+    folder: Folder,
+    threads: usize,
+}
+
+impl Memory {
+    /// Keeps galleries of at most `capacity` embeddings in all, those that were used last. Snapshots are kept in `folder`; a
+    /// search in a large collection takes up to `threads` threads.
+    pub fn new(db: Db, capacity: usize, folder: PathBuf, threads: usize) -> Self {
+        Self { db, places: Cache::new(capacity), folder: Folder(folder), threads }
+    }
+
+    /// Brings the gallery of a space here, as new as the space is.
+    async fn arrive(&self, space: &Space<'_>) -> Result<Arc<Place>, Error> {
+        let place = self.places.get_or_insert(space.collection, Arc::default);
+        if place.is_current(space) {
+            return Ok(place);
+        }
+        let arriving = place.arriving.lock().await;
+        if !place.is_current(space) && !self.catch_up(space, &place).await? {
+            self.fetch(space, &place).await?;
+        }
+        drop(arriving);
+        let embeddings = place.with(|here| here.gallery.len()).unwrap_or_default();
+        self.places.weigh(space.collection, embeddings);
+        self.check_budget(embeddings)?;
+        self.index_when_due(&place);
+        Ok(place)
+    }
+
+    /// Applies what changed since; false when that is not known.
+    async fn catch_up(&self, space: &Space<'_>, place: &Place) -> Result<bool, Error> {
+        let Some(here) = place.with(|here| (here.model == space.model).then(|| here.clone())).flatten() else {
+            return Ok(false);
+        };
+        let Some((changed, members)) = news(&self.db, space, &here).await? else { return Ok(false) };
+        drop(here);
+        place.change(|here| {
+            here.apply(&changed, &members, space.dimension);
+            (here.version, here.changed) = (space.state.version, space.state.changed);
+        });
+        Ok(true)
+    }
+
+    /// Loads the snapshot and catches up, or else reads the collection from the database.
+    async fn fetch(&self, space: &Space<'_>, place: &Place) -> Result<(), Error> {
+        self.check_budget(collections::embedding_count(&self.db, space.account, space.collection).await? as usize)?;
+        let (folder, collection, model) = (self.folder.clone(), space.collection, space.model.to_owned());
+        let loaded = blocking(move || folder.load(collection, &model)).await?;
+        let fits =
+            |loaded: &Resident| loaded.gallery.dimension() == space.dimension && loaded.version <= space.state.version;
+        if let Some(loaded) = loaded.filter(fits) {
+            place.set(loaded);
+            if place.is_current(space) || self.catch_up(space, place).await? {
+                return Ok(());
+            }
+        }
+        let built = Resident::build(&self.db, space, self.threads).await?;
+        place.set(built.clone());
+        self.save(collection, built).await
+    }
+
+    /// Writes a snapshot of a gallery that is worth one.
+    async fn save(&self, collection: Id, resident: Resident) -> Result<(), Error> {
+        if resident.gallery.len() < WORTH_A_SNAPSHOT {
+            return Ok(());
+        }
+        let folder = self.folder.clone();
+        let saved = blocking(move || folder.save(collection, &resident)).await?;
+        saved.with_context(|| format!("cannot write to {}", self.folder.0.display())).map_err(Error::from)
+    }
+
+    fn check_budget(&self, embeddings: usize) -> Result<(), Error> {
+        let limit = self.places.capacity();
+        if embeddings > limit { Err(Error::GalleryTooLarge { embeddings, limit }) } else { Ok(()) }
+    }
+
+    /// Has an index computed for a gallery that has outgrown its last one, while searches go on; changes wait only while it
+    /// is put to use.
+    fn index_when_due(&self, place: &Arc<Place>) {
+        let due = place.with(|here| here.gallery.is_training_due()).unwrap_or(false);
+        if !due || place.indexing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (place, threads) = (place.clone(), self.threads);
+        tokio::task::spawn_blocking(move || {
+            if let Some(training) = place.with(|here| here.gallery.training()).flatten() {
+                let trained = training.run();
+                let _arriving = place.arriving.blocking_lock();
+                if let Some(mut copy) = place.with(Resident::clone) {
+                    Arc::make_mut(&mut copy.gallery).adopt(trained, threads);
+                    place.set(copy);
+                }
+            }
+            place.indexing.store(false, Ordering::Release);
+        });
+    }
+}
+
+impl VectorIndex for Memory {
+    fn search<'a>(
+        &'a self,
+        space: Space<'a>,
+        probes: Vec<Vec<f32>>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Vec<Hit>>, Error>> {
+        async move {
+            let place = self.arrive(&space).await?;
+            let threads = self.threads;
+            let search = move || {
+                let probes: Vec<&[f32]> = probes.iter().map(Vec::as_slice).collect();
+                place.with(|here| here.gallery.search_many(&probes, limit, threads)).unwrap_or_default()
+            };
+            let found = blocking(search).await?;
+            let hit = |found: vultus_gallery::Candidate<u128>| Hit {
+                enrollment: Id::from_number(vultus_store::Kind::Enrollment, found.subject),
+                cosine: found.cosine,
+            };
+            Ok(found.into_iter().map(|found| found.into_iter().map(hit).collect()).collect())
+        }
+        .boxed()
+    }
+
+    fn forget<'a>(&'a self, enrollment: Id, collections: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
+        async move {
+            for collection in collections {
+                if let Some(place) = self.places.get(*collection) {
+                    place.change(|here| Arc::make_mut(&mut here.gallery).remove_subject(&enrollment.number()));
+                }
+                let (folder, collection) = (self.folder.clone(), *collection);
+                blocking(move || folder.remove(collection)).await?.context("cannot remove a snapshot")?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn forget_collection(&self, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
+        async move {
+            self.places.remove(collection);
+            let folder = self.folder.clone();
+            Ok(blocking(move || folder.remove(collection)).await?.context("cannot remove a snapshot")?)
+        }
+        .boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
+        async move {
+            for (collection, place) in self.places.all() {
+                if let Some(resident) = place.with(Resident::clone) {
+                    self.save(collection, resident).await?;
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

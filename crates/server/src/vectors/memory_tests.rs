@@ -1,0 +1,147 @@
+use std::path::Path;
+
+use sha2::Digest as _;
+use vultus_store::collections::{NewCollection, remove_member};
+use vultus_store::embeddings::NewEmbedding;
+use vultus_store::enrollments::{self, NewEnrollment};
+use vultus_store::{Kind, accounts};
+
+use super::*;
+
+const MODEL: &str = "m";
+const DIMENSION: usize = 8;
+
+/// A collection in a database, and galleries over it.
+struct World {
+    db: Db,
+    account: Id,
+    collection: Id,
+    memory: Memory,
+    folder: tempfile::TempDir,
+}
+
+fn new_id(kind: Kind) -> Id {
+    crate::app::new_id(kind).unwrap()
+}
+
+fn memory(db: &Db, folder: &Path) -> Memory {
+    Memory::new(db.clone(), 1_000_000, folder.join("galleries"), 1)
+}
+
+/// A vector of unit length that is different for each number.
+fn vector(number: u32) -> Vec<f32> {
+    let hash = sha2::Sha256::digest(number.to_le_bytes());
+    let component = |bytes: &[u8]| f32::from(bytes[0]) - 127.5 + f32::from(bytes[1]) / 256.0;
+    let values: Vec<f32> = hash.chunks(2).take(DIMENSION).map(component).collect();
+    let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    values.into_iter().map(|value| value / length).collect()
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::connect(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
+        let account = accounts::get_or_insert(&db, new_id(Kind::Account), "tests", 1).await.unwrap().id;
+        let collection = new_id(Kind::Collection);
+        let new = NewCollection { id: collection, name: "Home", unknowns: false };
+        collections::insert(&db, account, &new, 1).await.unwrap();
+        Self { memory: memory(&db, folder.path()), db, account, collection, folder }
+    }
+
+    async fn enroll(&self, vectors: impl Iterator<Item = u32>) -> Id {
+        let embedding = |number| NewEmbedding {
+            id: new_id(Kind::Embedding),
+            model: MODEL.into(),
+            vector: vector(number),
+            quality: None,
+            image_key: None,
+        };
+        let new = NewEnrollment {
+            id: new_id(Kind::Enrollment),
+            facts: enrollments::Facts::default(),
+            collection_id: Some(self.collection),
+            embeddings: vectors.map(embedding).collect(),
+        };
+        enrollments::insert(&self.db, self.account, &new, crate::clock::now_us()).await.unwrap();
+        new.id
+    }
+
+    /// The member most similar to a vector.
+    async fn find(&self, number: u32) -> Option<Hit> {
+        let state = collections::state(&self.db, self.account, self.collection).await.unwrap();
+        let space = Space {
+            account: self.account,
+            collection: self.collection,
+            state: &state,
+            model: MODEL,
+            dimension: DIMENSION,
+        };
+        self.memory.search(space, vec![vector(number)], 1).await.unwrap()[0].first().copied()
+    }
+
+    fn restart(&mut self) {
+        self.memory = memory(&self.db, self.folder.path());
+    }
+
+    fn snapshot(&self) -> PathBuf {
+        self.folder.path().join("galleries").join(format!("{}.gallery", self.collection))
+    }
+}
+
+fn exactly(id: Id) -> impl Fn(Option<Hit>) -> bool {
+    move |hit| hit.is_some_and(|hit| hit.enrollment == id && hit.cosine > 0.999)
+}
+
+#[tokio::test]
+async fn changes_are_seen_by_the_next_search_without_a_rebuild() {
+    let world = World::new().await;
+    assert_eq!(world.find(1).await, None);
+    let ada = world.enroll([1].into_iter()).await;
+    assert!(exactly(ada)(world.find(1).await));
+    let place = world.memory.places.get(world.collection).unwrap();
+    let before = place.with(|here| Arc::as_ptr(&here.gallery)).unwrap();
+    let bob = world.enroll([2].into_iter()).await;
+    assert!(exactly(bob)(world.find(2).await) && exactly(ada)(world.find(1).await));
+    remove_member(&world.db, world.account, world.collection, ada, crate::clock::now_us()).await.unwrap();
+    assert_eq!(world.find(1).await.map(|hit| hit.enrollment), Some(bob), "who left is not found");
+    assert_eq!(place.with(|here| Arc::as_ptr(&here.gallery)), Some(before), "it is the same gallery");
+}
+
+#[tokio::test]
+async fn a_deleted_person_is_dropped_from_memory_and_disk_at_once() {
+    let world = World::new().await;
+    let mut last = world.enroll(0..1).await;
+    for start in 0..100 {
+        last = world.enroll(start * 100..start * 100 + 100).await;
+    }
+    world.find(1).await;
+    assert!(world.snapshot().exists());
+    world.memory.forget(last, &[world.collection]).await.unwrap();
+    assert!(!world.snapshot().exists());
+    let place = world.memory.places.get(world.collection).unwrap();
+    let kept = place.with(|here| here.gallery.keys_of(&last.number()).count());
+    assert_eq!(kept, Some(0));
+}
+
+#[tokio::test]
+async fn a_restart_reads_the_snapshot_and_catches_up() {
+    let mut world = World::new().await;
+    for start in 0..100 {
+        world.enroll(start * 100..start * 100 + 100).await;
+    }
+    world.find(1).await;
+    // Somebody who is in no database: only the snapshot can know of them.
+    let place = world.memory.places.get(world.collection).unwrap();
+    let ghost = new_id(Kind::Enrollment);
+    place.change(|here| Arc::make_mut(&mut here.gallery).put(7, ghost.number(), &vector(90_001)));
+    world.memory.close().await.unwrap();
+    let late = world.enroll([90_002].into_iter()).await;
+    world.restart();
+    assert!(exactly(ghost)(world.find(90_001).await), "it came from the snapshot");
+    assert!(exactly(late)(world.find(90_002).await), "and caught up");
+
+    std::fs::write(world.snapshot(), b"nothing of use, and longer than the header of a snapshot").unwrap();
+    world.restart();
+    assert!(!exactly(ghost)(world.find(90_001).await), "a damaged one is made anew");
+    assert!(exactly(late)(world.find(90_002).await));
+}

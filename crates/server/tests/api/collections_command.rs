@@ -1,0 +1,136 @@
+//! `vultus collections` and `vultus reembed`: people on the move, to another server or another model.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, base64, client, models_dir, reply};
+use crate::pictures::photo;
+use crate::start::{Server, text, vultus};
+
+/// Who the second photo of Barack is in a collection.
+async fn identify(app: &TestApp, collection: &str) -> Value {
+    let body = json!({"collection_id": collection, "img": base64(&photo("obama-blue-room"))});
+    app.post("/v1/identify", &body).await.ok()
+}
+
+async fn home(app: &TestApp) -> String {
+    let home = app.collection("Home").await;
+    for (name, external_id) in [("obama-portrait", "e-1"), ("biden", "e-2")] {
+        let body = json!({
+            "img0": base64(&photo(name)), "name": name, "external_id": external_id, "collection_id": home,
+            "metadata": {"vip": true},
+        });
+        app.post("/v1/enroll", &body).await.ok();
+    }
+    home
+}
+
+/// A command on the data of a server.
+fn command(app: &TestApp, arguments: &[&str]) -> Command {
+    let mut command = vultus(app.dir.path(), arguments);
+    command.env("VULTUS_DATABASE_URL", app.app.config.data.database_url());
+    command
+}
+
+fn run(app: &TestApp, arguments: &[&str]) -> String {
+    let done = command(app, arguments).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    text(&done.stdout).to_owned()
+}
+
+fn failure(app: &TestApp, arguments: &[&str]) -> String {
+    let done = command(app, arguments).output().unwrap();
+    assert!(!done.status.success(), "{}", text(&done.stdout));
+    text(&done.stderr).to_owned()
+}
+
+#[tokio::test]
+async fn a_collection_moves_to_another_server() {
+    let (old, new) = (TestApp::new().await, TestApp::new().await);
+    let id = home(&old).await;
+    let file = old.dir.path().join("home.ndjson");
+    let path = file.to_str().unwrap();
+    assert!(run(&old, &["collections", "export", &id, "--account", "tests", "--to", path]).contains("2 members"));
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    failure(&old, &["collections", "export", &id, "--account", "tests", "--to", path]);
+
+    let printed = run(&new, &["collections", "import", path, "--account", "tests", "--name", "Moved"]);
+    let moved = printed.trim().rsplit(' ').next().unwrap();
+    let known = identify(&new, moved).await;
+    assert_eq!(known["data"]["name"], "obama-portrait");
+    let candidate = &known["meta"]["candidates"][0];
+    assert_eq!((&candidate["external_id"], &candidate["metadata"]), (&json!("e-1"), &json!({"vip": true})));
+    let listed = run(&new, &["collections", "list", "--account", "tests"]);
+    assert!(listed.contains(moved) && listed.contains("Moved"), "{listed}");
+    assert!(failure(&new, &["collections", "list", "--account", "other"]).contains("only: tests"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_wrong_anywhere_is_refused_as_a_whole() {
+    let app = TestApp::new().await;
+    let id = home(&app).await;
+    let file = app.dir.path().join("home.ndjson");
+    let path = file.to_str().unwrap();
+    run(&app, &["collections", "export", &id, "--account", "tests", "--to", path]);
+    let good = std::fs::read_to_string(&file).unwrap();
+    let last = good.rfind("\"model\"").unwrap();
+    let of_another_model = good[..last].to_owned() + &good[last..].replacen("fr_feature", "another", 1);
+    for (wrong, expected) in [
+        (of_another_model.as_str(), "line 3: an embedding was made by the model \"another\""),
+        (&good[..good.len() - 20], "line 3: this is not a member"),
+        ("{}", "line 1: this is not an exported collection"),
+        (&good.replace("collection 1", "collection 9"), "line 1: the format is"),
+    ] {
+        std::fs::write(&file, wrong).unwrap();
+        let told = failure(&app, &["collections", "import", path, "--account", "tests"]);
+        assert!(told.contains(expected) && told.contains("nothing was imported"), "{told}");
+    }
+    assert_eq!(app.get("/v1/enroll").await.ok()["data"].as_array().unwrap().len(), 2);
+    assert_eq!(app.get("/v1/collection").await.ok()["data"].as_array().unwrap().len(), 1);
+}
+
+/// The same networks, of which the one for recognition has another name.
+fn other_models(dir: &Path) {
+    for entry in std::fs::read_dir(models_dir()).unwrap() {
+        let path = entry.unwrap().path();
+        std::os::unix::fs::symlink(&path, dir.join(path.file_name().unwrap())).unwrap();
+    }
+    std::os::unix::fs::symlink(models_dir().join("fr_feature.onnx"), dir.join("newer.onnx")).unwrap();
+    let manifest = std::fs::read_to_string(crate::app::workspace().join("models/manifest.toml")).unwrap();
+    let start = manifest.find("[[file]]\nrole = \"recognition\"").unwrap();
+    let length = manifest[start + 1..].find("[[file]]").unwrap() + 1;
+    let own = manifest[start..start + length].replacen("fr_feature.onnx", "newer.onnx", 1);
+    std::fs::write(dir.join("manifest.toml"), own).unwrap();
+}
+
+#[tokio::test]
+async fn people_are_taken_to_another_model_by_their_images() {
+    let app = TestApp::with(|config| config.images.keep_images = true).await;
+    let id = home(&app).await;
+    let models = tempfile::tempdir().unwrap();
+    other_models(models.path());
+    let reembed = |arguments: &[&str]| {
+        let done = command(&app, arguments).env("VULTUS_MODELS_DIR", models.path()).output().unwrap();
+        (done.status.success(), format!("{}{}", text(&done.stdout), text(&done.stderr)))
+    };
+    let (done, told) = reembed(&["reembed", "--switch"]);
+    assert!(!done && told.contains("run `vultus reembed` first"), "{told}");
+    let (done, told) = reembed(&["reembed", "--engine-threads", "1"]);
+    assert!(done && told.starts_with("2 embeddings have a new vector by \"newer\"; 0 have"), "{told}");
+    assert_eq!(identify(&app, &id).await["data"]["name"], "obama-portrait", "the old ones are in use until the switch");
+
+    let (done, told) = reembed(&["reembed", "--switch"]);
+    assert!(done && told.starts_with("2 embeddings are by \"newer\" now; 0 are"), "{told}");
+    let probe = json!({"collection_id": id, "img": base64(&photo("obama-blue-room"))});
+    app.post("/v1/identify", &probe).await.problem(400, "other_model");
+    let mut newer = command(&app, &["serve", "--listen", "127.0.0.1:0", "--engine-threads", "1"]);
+    let newer = newer.env("VULTUS_MODELS_DIR", models.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut newer = Server(newer.unwrap());
+    let url = format!("http://{}/v1/identify", newer.address());
+    let known = reply(client().post(url).header("x-api-key", &app.key).body(probe.to_string())).await.ok();
+    assert_eq!(known["data"]["name"], "obama-portrait");
+    newer.terminate();
+}

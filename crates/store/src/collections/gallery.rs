@@ -1,0 +1,192 @@
+//! What identification reads: the state of a collection, all of its embeddings, or those of some members.
+
+use std::fmt;
+
+use crate::db::{Db, Tx};
+use crate::error::Result;
+use crate::ids::{Id, Kind, Micros};
+use crate::tombstones;
+use crate::vector::Vector;
+
+/// Members of one page of a [`Reader`]: bounds its memory, and is long enough that the round trips do not count.
+const PAGE: i64 = 2_000;
+
+/// What is looked up before every identification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The version of the collection.
+    pub version: i64,
+    /// When that version came to be.
+    pub changed: Micros,
+    /// Whether its classifier has a class for unknown people.
+    pub unknowns: bool,
+    /// Number of members.
+    pub members: u64,
+    /// The newest classifier, if there is one.
+    pub fit: Option<FitStamp>,
+}
+
+/// Which classifier it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FitStamp {
+    /// When it was fitted.
+    pub fitted: Micros,
+    /// The model of the embeddings that it was fitted to.
+    pub model: String,
+    /// Embeddings of other models that were left out.
+    pub outdated: u64,
+}
+
+/// An embedding of a member of a collection.
+#[derive(Clone, PartialEq)]
+pub struct Row {
+    /// The member.
+    pub enrollment_id: Id,
+    /// The embedding.
+    pub embedding_id: Id,
+    /// The model that made it; vectors of different models cannot be compared.
+    pub model: String,
+    /// The vector as it was stored.
+    pub vector: Vec<f32>,
+}
+
+/// A member of a collection with its embeddings by one model.
+#[derive(Clone, PartialEq)]
+pub struct Member {
+    /// The enrollment.
+    pub id: Id,
+    /// The name of the person.
+    pub name: String,
+    /// What the tenant's own system calls the person.
+    pub external_id: Option<String>,
+    /// A JSON object of the tenant's.
+    pub metadata: Option<String>,
+    /// The embeddings with their ids, in the order of their positions.
+    pub embeddings: Vec<(Id, Vec<f32>)>,
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Row({}, {}, {}, {} values)", self.enrollment_id, self.embedding_id, self.model, self.vector.len())
+    }
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Member({}, {} embeddings)", self.id, self.embeddings.len())
+    }
+}
+
+/// A collection, and its fit if there is one.
+type StateRow = (i64, Micros, bool, i64, Option<Micros>, Option<String>, Option<i64>);
+
+/// The state of a collection.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone).
+pub async fn state(db: &Db, account: Id, id: Id) -> Result<State> {
+    let mut conn = db.read().await?;
+    let text = "select c.version, c.updated, c.unknowns, c.member_count, f.fitted, f.model, f.outdated from collections c \
+                left join fits f on f.collection_id = c.id where c.account_id = $1 and c.id = $2";
+    let row: Option<StateRow> = sql!(fetch_optional, &mut conn, text, account, id)?;
+    let Some((version, changed, unknowns, members, fitted, model, outdated)) = row else {
+        return Err(tombstones::missing(&mut conn, account, Kind::Collection, id).await);
+    };
+    let fit = fitted.zip(model).map(|(fitted, model)| FitStamp {
+        fitted,
+        model,
+        outdated: outdated.unwrap_or_default() as u64,
+    });
+    Ok(State { version, changed, unknowns, members: members as u64, fit })
+}
+
+/// Number of embeddings in a collection. Reads an index entry for each.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn embedding_count(db: &Db, account: Id, collection: Id) -> Result<u64> {
+    let mut conn = db.read().await?;
+    let text = "select cast(coalesce(sum(e.embedding_count), 0) as bigint) from members m \
+                join enrollments e on e.id = m.enrollment_id where m.account_id = $1 and m.collection_id = $2";
+    let (count,): (i64,) = sql!(fetch_one, &mut conn, text, account, collection)?;
+    Ok(count as u64)
+}
+
+/// Reads all embeddings of a collection in pages, all as they were at one moment.
+pub struct Reader {
+    tx: Tx,
+    account: Id,
+    collection: Id,
+    /// The last member of the page before.
+    after: Vec<u8>,
+    /// The version that the embeddings are of.
+    pub version: i64,
+    /// When that version came to be.
+    pub changed: Micros,
+    /// Whether the classifier has a class for unknown people.
+    pub unknowns: bool,
+}
+
+impl Reader {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone).
+    pub async fn open(db: &Db, account: Id, collection: Id) -> Result<Self> {
+        let mut tx = db.read_snapshot().await?;
+        let text = "select version, updated, unknowns from collections where account_id = $1 and id = $2";
+        let row: Option<(i64, Micros, bool)> = sql!(fetch_optional, &mut tx, text, account, collection)?;
+        let Some((version, changed, unknowns)) = row else {
+            return Err(tombstones::missing(&mut tx, account, Kind::Collection, collection).await);
+        };
+        Ok(Self { tx, account, collection, after: Vec::new(), version, changed, unknowns })
+    }
+
+    /// The next embeddings, those of a member together and in order; none at the end.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn page(&mut self) -> Result<Vec<Row>> {
+        let text = "select p.enrollment_id, b.id, b.model, b.vector from (\
+                        select enrollment_id from members where account_id = $1 and collection_id = $2 \
+                        and enrollment_id > $3 order by enrollment_id limit $4\
+                    ) p join embeddings b on b.enrollment_id = p.enrollment_id order by p.enrollment_id, b.position";
+        let rows: Vec<(Id, Id, String, Vector)> =
+            sql!(fetch_all, &mut self.tx, text, self.account, self.collection, self.after.as_slice(), PAGE)?;
+        if let Some(last) = rows.last() {
+            self.after = last.0.to_bytes();
+        }
+        let row =
+            |(enrollment_id, embedding_id, model, Vector(vector))| Row { enrollment_id, embedding_id, model, vector };
+        Ok(rows.into_iter().map(row).collect())
+    }
+}
+
+/// One row for each embedding of a member.
+type MemberRow = (String, Option<String>, Option<String>, Id, Vector);
+
+/// Those of the enrollments that are members of the collection now, with their embeddings by `model`, in the given order.
+/// Members without any are left out.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn members(db: &Db, account: Id, collection: Id, model: &str, ids: &[Id]) -> Result<Vec<Member>> {
+    let mut tx = db.read_snapshot().await?;
+    let mut members = Vec::with_capacity(ids.len());
+    for id in ids {
+        let text = "select e.name, e.external_id, e.metadata, b.id, b.vector from members m \
+                    join enrollments e on e.id = m.enrollment_id join embeddings b on b.enrollment_id = e.id \
+                    where m.account_id = $1 and m.collection_id = $2 and m.enrollment_id = $3 and b.model = $4 \
+                    order by b.position";
+        let rows: Vec<MemberRow> = sql!(fetch_all, &mut tx, text, account, collection, *id, model)?;
+        let Some((name, external_id, metadata, ..)) = rows.first() else { continue };
+        members.push(Member {
+            id: *id,
+            name: name.clone(),
+            external_id: external_id.clone(),
+            metadata: metadata.clone(),
+            embeddings: rows.into_iter().map(|(.., id, Vector(vector))| (id, vector)).collect(),
+        });
+    }
+    Ok(members)
+}

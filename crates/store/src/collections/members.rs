@@ -1,0 +1,107 @@
+//! Who is in a collection, and what changed in it.
+
+use crate::collections::check;
+use crate::db::{Db, Tx};
+use crate::embeddings::check_enrollment;
+use crate::error::Result;
+use crate::ids::{Id, Micros};
+use crate::jobs::Job;
+use crate::vectors;
+
+/// Changes that a copy of a collection may lag behind; a copy that missed more is made anew.
+const CHANGES_KEPT: i64 = 10_000;
+
+/// Puts an enrollment into a collection. Returns whether it was not there before; only then does the version grow.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone) for either of them.
+pub async fn add_member(db: &Db, account: Id, collection: Id, enrollment: Id, now: Micros) -> Result<bool> {
+    let mut tx = db.write(account).await?;
+    check(&mut tx, account, collection).await?;
+    check_enrollment(&mut tx, account, enrollment).await?;
+    let joined = join(&mut tx, account, collection, enrollment, now).await?;
+    tx.commit().await?;
+    Ok(joined)
+}
+
+/// Takes an enrollment out of a collection; it stays enrolled. Returns whether it was a member.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone) for either of them.
+pub async fn remove_member(db: &Db, account: Id, collection: Id, enrollment: Id, now: Micros) -> Result<bool> {
+    let mut tx = db.write(account).await?;
+    check(&mut tx, account, collection).await?;
+    check_enrollment(&mut tx, account, enrollment).await?;
+    touch(&mut tx, account, Some(collection), enrollment, -1, now).await?;
+    let text = "delete from members where account_id = $1 and collection_id = $2 and enrollment_id = $3";
+    let left = sql!(execute, &mut tx, text, account, collection, enrollment)? > 0;
+    let text = "delete from rejections where account_id = $1 and collection_id = $2 and enrollment_id = $3";
+    sql!(execute, &mut tx, text, account, collection, enrollment)?;
+    tx.commit().await?;
+    Ok(left)
+}
+
+/// Makes an enrollment that is known to be there a member.
+pub(crate) async fn join(tx: &mut Tx, account: Id, collection: Id, enrollment: Id, now: Micros) -> Result<bool> {
+    let text = "insert into members (collection_id, enrollment_id, account_id, created) \
+                select c.id, $3, c.account_id, $4 from collections c where c.account_id = $1 and c.id = $2 \
+                on conflict (collection_id, enrollment_id) do nothing";
+    if sql!(execute, &mut *tx, text, account, collection, enrollment, now)? == 0 {
+        return check(tx, account, collection).await.map(|()| false);
+    }
+    touch(tx, account, Some(collection), enrollment, 1, now).await?;
+    vectors::follow(tx, account, enrollment).await?;
+    Ok(true)
+}
+
+/// Notes that a member has changed, in all collections that it is in or in one of them: the version grows, the change is
+/// listed, and the classifier is to be fitted anew. `joined` is what the change adds to the number of members.
+pub(crate) async fn touch(
+    tx: &mut Tx,
+    account: Id,
+    collection: Option<Id>,
+    enrollment: Id,
+    joined: i64,
+    now: Micros,
+) -> Result<()> {
+    let text = "update collections set version = version + 1, member_count = member_count + $4, updated = $5 \
+                where account_id = $1 and ($3 is null or id = $3) and id in \
+                (select collection_id from members where account_id = $1 and enrollment_id = $2) \
+                returning id, version";
+    let touched: Vec<(Id, i64)> = sql!(fetch_all, &mut *tx, text, account, enrollment, collection, joined, now)?;
+    for (collection, version) in touched {
+        let text = "insert into changes (collection_id, version, account_id, enrollment_id, changed) \
+                    values ($1, $2, $3, $4, $5)";
+        sql!(execute, &mut *tx, text, collection, version, account, enrollment, now)?;
+        crate::jobs::queue(tx, Job::Fit, account, collection, now).await?;
+    }
+    Ok(())
+}
+
+/// The members that changed, joined or left after a version of the collection, each once and in no order. None when they are
+/// not known any more, or when the collection had another history up to that version (its `changed` is when it came to be;
+/// a database may have been restored from a copy): then the collection has to be read as a whole.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn changes(db: &Db, account: Id, collection: Id, version: i64, changed: Micros) -> Result<Option<Vec<Id>>> {
+    let mut tx = db.read_snapshot().await?;
+    let text = "select count(*) from changes \
+                where account_id = $1 and collection_id = $2 and version = $3 and changed = $4";
+    let (known,): (i64,) = sql!(fetch_one, &mut tx, text, account, collection, version, changed)?;
+    if known == 0 {
+        return Ok(None);
+    }
+    let text = "select enrollment_id from changes where account_id = $1 and collection_id = $2 and version > $3 \
+                group by enrollment_id limit $4";
+    let rows: Vec<(Id,)> = sql!(fetch_all, &mut tx, text, account, collection, version, CHANGES_KEPT)?;
+    let few = (rows.len() as i64) < CHANGES_KEPT;
+    Ok(few.then(|| rows.into_iter().map(|(id,)| id).collect()))
+}
+
+/// Forgets the changes that only a copy older than most would ask for.
+pub(crate) async fn trim_changes(tx: &mut Tx, account: Id, collection: Id, version: i64) -> Result<()> {
+    let text = "delete from changes where account_id = $1 and collection_id = $2 and version <= $3";
+    sql!(execute, tx, text, account, collection, version - CHANGES_KEPT)?;
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! Collections: groups of enrollments to identify against.
+
+mod gallery;
+mod members;
+
+use std::ops::DerefMut;
+
+use sqlx::{PgConnection, SqliteConnection};
+
+use crate::db::{Backend, Db};
+use crate::error::{Error, Result};
+use crate::ids::{Id, Kind, Micros};
+use crate::jobs;
+use crate::page::{Page, Window};
+use crate::tombstones;
+
+pub use gallery::{FitStamp, Member, Reader, Row, State, embedding_count, members, state};
+pub use members::{add_member, changes, remove_member};
+pub(crate) use members::{join, touch, trim_changes};
+
+/// A collection with its members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collection {
+    /// The id.
+    pub id: Id,
+    /// The account it belongs to.
+    pub account_id: Id,
+    /// What its owner calls it.
+    pub name: String,
+    /// Whether its classifier models unknown people.
+    pub unknowns: bool,
+    /// Grows with every change of what an identification would see; the least is 1.
+    pub version: i64,
+    /// Its members, in the order in which they joined.
+    pub enrollments: Vec<Id>,
+    /// When it was made.
+    pub created: Micros,
+    /// When its version last grew.
+    pub updated: Micros,
+}
+
+/// A collection to be stored.
+#[derive(Debug, Clone)]
+pub struct NewCollection<'a> {
+    /// A new id of [`Kind::Collection`].
+    pub id: Id,
+    /// What its owner calls it; need not be unique.
+    pub name: &'a str,
+    /// Whether its classifier models unknown people.
+    pub unknowns: bool,
+}
+
+/// Which collections to list; by default all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter<'a> {
+    /// Only this one.
+    pub id: Option<Id>,
+    /// Only those with exactly this name.
+    pub name: Option<&'a str>,
+    /// At most so many, from 1.
+    pub limit: Option<u32>,
+    /// Only those behind this id: [`Page::next`] of the page before.
+    pub after: Option<Id>,
+}
+
+/// Stores an empty collection.
+///
+/// # Errors
+/// [`Error::Conflict`] if the id is there already.
+pub async fn insert(db: &Db, account: Id, new: &NewCollection<'_>, now: Micros) -> Result<()> {
+    let mut tx = db.write(account).await?;
+    let text = "insert into collections (id, account_id, name, unknowns, version, member_count, created, updated) \
+                values ($1, $2, $3, $4, 1, 0, $5, $5)";
+    sql!(execute, &mut tx, text, new.id, account, new.name, new.unknowns, now)?;
+    tx.commit().await
+}
+
+/// The collection with this id.
+///
+/// # Errors
+/// [`Error::NotFound`] or [`Error::Gone`].
+pub async fn by_id(db: &Db, account: Id, id: Id) -> Result<Collection> {
+    let page = list(db, account, &Filter { id: Some(id), ..Filter::default() }).await?;
+    page.items.into_iter().next().ok_or(Error::NotFound { kind: Kind::Collection, id })
+}
+
+/// One row per collection and member.
+type ListRow = (Id, String, bool, i64, Micros, Micros, Option<Id>);
+
+/// The collections that match the filter, oldest first.
+///
+/// # Errors
+/// [`Error::NotFound`] or [`Error::Gone`] if the filter names a collection that is not there.
+pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Collection>> {
+    let window = Window::new(filter.id, filter.after, filter.limit);
+    let (first, last) = (window.first.as_slice(), window.last.as_slice());
+    let mut conn = db.read().await?;
+    let text = "select p.id, p.name, p.unknowns, p.version, p.created, p.updated, m.enrollment_id from (\
+                    select c.id, c.name, c.unknowns, c.version, c.created, c.updated from collections c \
+                    where c.account_id = $1 and c.id >= $2 and c.id <= $3 and ($5 is null or c.name = $5) \
+                    order by c.id limit $4\
+                ) p left join members m on m.collection_id = p.id order by p.id, m.created, m.enrollment_id";
+    let rows: Vec<ListRow> = sql!(fetch_all, &mut conn, text, account, first, last, window.rows, filter.name)?;
+    if let (true, Some(id)) = (rows.is_empty(), filter.id) {
+        check(&mut conn, account, id).await?;
+    }
+    Ok(window.page(from_rows(account, rows), |collection| collection.id))
+}
+
+/// Deletes a collection. Its enrollments stay.
+///
+/// # Errors
+/// [`Error::NotFound`] or [`Error::Gone`].
+pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<()> {
+    let mut tx = db.write(account).await?;
+    sql!(execute, &mut tx, "delete from members where account_id = $1 and collection_id = $2", account, id)?;
+    if sql!(execute, &mut tx, "delete from collections where account_id = $1 and id = $2", account, id)? == 0 {
+        return Err(tombstones::missing(&mut tx, account, Kind::Collection, id).await);
+    }
+    jobs::forget(&mut tx, account, id).await?;
+    tombstones::insert(&mut tx, account, Kind::Collection, id, now).await?;
+    tx.commit().await
+}
+
+/// Fails unless the account has this collection.
+pub(crate) async fn check<S, P>(conn: &mut Backend<S, P>, account: Id, id: Id) -> Result<()>
+where
+    S: DerefMut<Target = SqliteConnection>,
+    P: DerefMut<Target = PgConnection>,
+{
+    let text = "select id from collections where account_id = $1 and id = $2";
+    let row: Option<(Id,)> = sql!(fetch_optional, &mut *conn, text, account, id)?;
+    match row {
+        Some(_) => Ok(()),
+        None => Err(tombstones::missing(conn, account, Kind::Collection, id).await),
+    }
+}
+
+fn from_rows(account_id: Id, rows: Vec<ListRow>) -> Vec<Collection> {
+    let mut collections: Vec<Collection> = Vec::new();
+    for (id, name, unknowns, version, created, updated, member) in rows {
+        if collections.last().is_none_or(|last| last.id != id) {
+            collections.push(Collection {
+                id,
+                account_id,
+                name,
+                unknowns,
+                version,
+                enrollments: Vec::new(),
+                created,
+                updated,
+            });
+        }
+        if let (Some(member), Some(collection)) = (member, collections.last_mut()) {
+            collection.enrollments.push(member);
+        }
+    }
+    collections
+}

@@ -1,0 +1,65 @@
+//! Fits: the newest classifier of each collection.
+
+use std::fmt;
+
+use crate::collections::trim_changes;
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::ids::{Id, Micros};
+
+/// A classifier as it is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fit {
+    /// The model of the embeddings that it was fitted to.
+    pub model: String,
+    /// The version of the collection that it was fitted to.
+    pub version: i64,
+    /// Embeddings of other models that were left out.
+    pub outdated: u64,
+    /// When it was fitted.
+    pub fitted: Micros,
+    /// The classifier, in a form that the program knows.
+    pub data: Vec<u8>,
+}
+
+impl fmt::Debug for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fit({}, version {}, {} bytes)", self.model, self.version, self.data.len())
+    }
+}
+
+/// Keeps the classifier of a collection, unless there is one of a later version by the same model. A collection that was
+/// deleted meanwhile has none.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn save(db: &Db, account: Id, collection: Id, fit: &Fit) -> Result<()> {
+    let mut tx = db.write(account).await?;
+    let text = "insert into fits (collection_id, account_id, model, version, outdated, fitted, data) \
+                select c.id, c.account_id, $3, $4, $5, $6, $7 from collections c where c.account_id = $1 and c.id = $2 \
+                on conflict (collection_id) do update set model = excluded.model, version = excluded.version, \
+                outdated = excluded.outdated, fitted = excluded.fitted, data = excluded.data \
+                where fits.model <> excluded.model or fits.version <= excluded.version";
+    let (model, data) = (fit.model.as_str(), fit.data.as_slice());
+    sql!(execute, &mut tx, text, account, collection, model, fit.version, fit.outdated as i64, fit.fitted, data)?;
+    trim_changes(&mut tx, account, collection, fit.version).await?;
+    tx.commit().await
+}
+
+/// The classifier of a collection, if it has one.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn of_collection(db: &Db, account: Id, collection: Id) -> Result<Option<Fit>> {
+    let mut conn = db.read().await?;
+    let text = "select model, version, outdated, fitted, data from fits where account_id = $1 and collection_id = $2";
+    let row: Option<(String, i64, i64, Micros, Vec<u8>)> =
+        sql!(fetch_optional, &mut conn, text, account, collection).map_err(Error::from)?;
+    Ok(row.map(|(model, version, outdated, fitted, data)| Fit {
+        model,
+        version,
+        outdated: outdated as u64,
+        fitted,
+        data,
+    }))
+}

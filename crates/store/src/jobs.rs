@@ -1,0 +1,147 @@
+//! Jobs: work that is done later, once, by whichever worker claims it first.
+//!
+//! A job is the kind of work and the id of what it is about. It is queued in the transaction of the change that makes it
+//! necessary. Asking for a job that is queued already changes nothing; asking for one that runs makes it run again. A worker
+//! that dies loses its claim after a while. So jobs may be done twice, and must not mind.
+
+use crate::db::{Db, Tx};
+use crate::error::Result;
+use crate::ids::{Id, Micros};
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Job {
+    /// Fit the classifier of a collection.
+    Fit,
+}
+
+impl Job {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fit => "fit",
+        }
+    }
+}
+
+/// A job that this worker is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// What is to be done.
+    pub job: Job,
+    /// The account of the subject.
+    pub account: Id,
+    /// What it is to be done with.
+    pub subject: Id,
+    /// Which try this is, from 1.
+    pub attempt: u32,
+}
+
+/// Has the classifier of a collection fitted at `due`, or when it was to be fitted anyway, whichever is earlier.
+///
+/// # Errors
+/// [`crate::Error::NotFound`] or [`crate::Error::Gone`] for the collection.
+pub async fn fit_soon(db: &Db, account: Id, collection: Id, due: Micros) -> Result<()> {
+    let mut tx = db.write(account).await?;
+    crate::collections::check(&mut tx, account, collection).await?;
+    queue(&mut tx, Job::Fit, account, collection, due).await?;
+    tx.commit().await
+}
+
+pub(crate) async fn queue(tx: &mut Tx, job: Job, account: Id, subject: Id, due: Micros) -> Result<()> {
+    let text = "insert into jobs (kind, subject, account_id, state, again, due, attempts) \
+                values ($1, $2, $3, 'queued', false, $4, 0) \
+                on conflict (kind, subject) do update set again = true, attempts = 0, \
+                due = case when jobs.state = 'queued' and jobs.due < excluded.due then jobs.due \
+                           when jobs.state = 'running' then jobs.due else excluded.due end, \
+                state = case when jobs.state = 'running' then 'running' else 'queued' end";
+    sql!(execute, tx, text, job.as_str(), subject, account, due)?;
+    Ok(())
+}
+
+/// Removes the jobs of a subject that is deleted.
+pub(crate) async fn forget(tx: &mut Tx, account: Id, subject: Id) -> Result<()> {
+    sql!(execute, tx, "delete from jobs where account_id = $1 and subject = $2", account, subject)?;
+    Ok(())
+}
+
+/// Claims the job of a kind that has been due for longest, until `lease`; nothing if none was due by `due`.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn claim(db: &Db, job: Job, due: Micros, now: Micros, lease: Micros) -> Result<Option<Claim>> {
+    // Looked up first, because a look does not wait for writers.
+    let mut conn = db.read().await?;
+    let text = "select subject from jobs where kind = $1 and ((state = 'queued' and due <= $2) \
+                or (state = 'running' and due <= $3)) order by due limit 1";
+    let row: Option<(Id,)> = sql!(fetch_optional, &mut conn, text, job.as_str(), due, now)?;
+    drop(conn);
+    let Some((subject,)) = row else { return Ok(None) };
+    let mut tx = db.write_unlocked().await?;
+    // Another worker may have been faster: the conditions are checked again, under the lock of the row.
+    let text = "update jobs set state = 'running', again = false, due = $5, attempts = attempts + 1 \
+                where kind = $1 and subject = $4 and ((state = 'queued' and due <= $2) \
+                or (state = 'running' and due <= $3)) returning account_id, attempts";
+    let row: Option<(Id, i64)> = sql!(fetch_optional, &mut tx, text, job.as_str(), due, now, subject, lease)?;
+    tx.commit().await?;
+    Ok(row.map(|(account, attempts)| Claim { job, account, subject, attempt: attempts as u32 }))
+}
+
+/// Holds on to a job that takes longer.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn extend(db: &Db, claim: &Claim, lease: Micros) -> Result<()> {
+    let mut tx = db.write_unlocked().await?;
+    let text = "update jobs set due = $3 where kind = $1 and subject = $2 and state = 'running'";
+    sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject, lease)?;
+    tx.commit().await
+}
+
+/// Removes a job that is done, or queues it at `now` if it was asked for again meanwhile.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn finish(db: &Db, claim: &Claim, now: Micros) -> Result<()> {
+    let mut tx = db.write_unlocked().await?;
+    let text = "delete from jobs where kind = $1 and subject = $2 and state = 'running' and not again";
+    if sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject)? == 0 {
+        let text = "update jobs set state = 'queued', attempts = 0, due = $3 \
+                    where kind = $1 and subject = $2 and state = 'running'";
+        sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject, now)?;
+    }
+    tx.commit().await
+}
+
+/// Queues a job that failed for another try at `due`, or sets it aside until it is asked for anew.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn fail(db: &Db, claim: &Claim, error: &str, due: Option<Micros>) -> Result<()> {
+    let mut tx = db.write_unlocked().await?;
+    let text = "update jobs set state = $3, due = $4, error = $5 \
+                where kind = $1 and subject = $2 and state = 'running'";
+    let state = if due.is_some() { "queued" } else { "failed" };
+    let due = due.unwrap_or(Micros::MAX);
+    sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject, state, due, error)?;
+    tx.commit().await
+}
+
+/// Jobs that wait, run, or were set aside.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Queued or running.
+    pub open: u64,
+    /// Set aside after too many tries.
+    pub failed: u64,
+}
+
+/// How many jobs there are.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn count(db: &Db) -> Result<Count> {
+    let mut conn = db.read().await?;
+    let text = "select count(*), count(case when state = 'failed' then 1 end) from jobs";
+    let (all, failed): (i64, i64) = sql!(fetch_one, &mut conn, text)?;
+    Ok(Count { open: (all - failed) as u64, failed: failed as u64 })
+}

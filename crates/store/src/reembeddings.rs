@@ -1,0 +1,107 @@
+//! Change of the recognition model: new vectors are gathered beside the old ones, and then take their place.
+//!
+//! These functions are for the operator of the server, so they see all accounts.
+
+use crate::collections;
+use crate::db::Db;
+use crate::embeddings::{self, NewEmbedding};
+use crate::error::Result;
+use crate::ids::{Id, Micros};
+use crate::vector::{self, Vector};
+
+/// An embedding by another model, whose image is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The embedding.
+    pub id: Id,
+    /// The account that it belongs to.
+    pub account_id: Id,
+    /// Where its image is kept.
+    pub image_key: String,
+}
+
+/// How far the change to a model is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Embeddings by that model, in use.
+    pub current: u64,
+    /// Embeddings by others that have a new vector waiting.
+    pub staged: u64,
+    /// Embeddings by others without a new vector, whose images are kept.
+    pub pending: u64,
+    /// Embeddings by others whose images are not kept: the people have to be enrolled again.
+    pub lost: u64,
+}
+
+/// Embeddings that need a new vector by `model`, behind `after` in the order of their ids.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn pending(db: &Db, model: &str, after: Option<Id>, limit: u32) -> Result<Vec<Pending>> {
+    let mut conn = db.read().await?;
+    let text = "select b.id, b.account_id, b.image_key from embeddings b \
+                where b.model <> $1 and b.image_key is not null and b.id > $2 and not exists \
+                (select 1 from reembeddings r where r.embedding_id = b.id and r.model = $1) order by b.id limit $3";
+    let after = after.map(Id::to_bytes).unwrap_or_default();
+    let rows: Vec<(Id, Id, String)> = sql!(fetch_all, &mut conn, text, model, after.as_slice(), i64::from(limit))?;
+    Ok(rows.into_iter().map(|(id, account_id, image_key)| Pending { id, account_id, image_key }).collect())
+}
+
+/// Keeps a new vector of an embedding until [`switch_one`]. An embedding that was deleted meanwhile needs none.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn stage(db: &Db, account: Id, embedding: Id, model: &str, vector: &[f32]) -> Result<()> {
+    let mut tx = db.write(account).await?;
+    let text = "insert into reembeddings (embedding_id, account_id, model, vector) \
+                select b.id, b.account_id, $3, $4 from embeddings b where b.account_id = $1 and b.id = $2 \
+                on conflict (embedding_id) do update set model = excluded.model, vector = excluded.vector";
+    sql!(execute, &mut tx, text, account, embedding, model, vector::to_bytes(vector))?;
+    tx.commit().await
+}
+
+/// How far the change to `model` is.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn progress(db: &Db, model: &str) -> Result<Progress> {
+    let mut tx = db.read_snapshot().await?;
+    let text = "select count(case when b.model = $1 then 1 end), \
+                count(case when b.model <> $1 and r.embedding_id is not null then 1 end), \
+                count(case when b.model <> $1 and r.embedding_id is null and b.image_key is not null then 1 end), \
+                count(case when b.model <> $1 and r.embedding_id is null and b.image_key is null then 1 end) \
+                from embeddings b left join reembeddings r on r.embedding_id = b.id and r.model = $1";
+    let (current, staged, pending, lost): (i64, i64, i64, i64) = sql!(fetch_one, &mut tx, text, model)?;
+    let [current, staged, pending, lost] = [current, staged, pending, lost].map(i64::cast_unsigned);
+    Ok(Progress { current, staged, pending, lost })
+}
+
+/// One row for each embedding of an enrollment with a new vector.
+type StagedRow = (Id, i64, Option<String>, Option<String>, Vector);
+
+/// Puts the new vectors by `model` of one enrollment in the place of the old ones; false when none is left.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn switch_one(db: &Db, model: &str, now: Micros) -> Result<bool> {
+    let mut conn = db.read().await?;
+    let text = "select b.account_id, b.enrollment_id from reembeddings r join embeddings b on b.id = r.embedding_id \
+                where r.model = $1 limit 1";
+    let row: Option<(Id, Id)> = sql!(fetch_optional, &mut conn, text, model)?;
+    drop(conn);
+    let Some((account, enrollment)) = row else { return Ok(false) };
+    let mut tx = db.write(account).await?;
+    let text = "select b.id, b.position, b.quality, b.image_key, r.vector from embeddings b \
+                join reembeddings r on r.embedding_id = b.id \
+                where b.account_id = $1 and b.enrollment_id = $2 and r.model = $3";
+    let rows: Vec<StagedRow> = sql!(fetch_all, &mut tx, text, account, enrollment, model)?;
+    for (id, position, quality, image_key, Vector(vector)) in rows {
+        // The new vector goes with the old row.
+        sql!(execute, &mut tx, "delete from embeddings where account_id = $1 and id = $2", account, id)?;
+        let new = NewEmbedding { id, model: model.to_owned(), vector, quality, image_key };
+        embeddings::insert_from(&mut tx, account, enrollment, position, &[new], now).await?;
+    }
+    collections::touch(&mut tx, account, None, enrollment, 0, now).await?;
+    tx.commit().await?;
+    Ok(true)
+}

@@ -1,0 +1,73 @@
+//! Rejections: probes that were not somebody, as users told; the next fit of the collection takes them into account.
+
+use std::fmt;
+
+use crate::collections;
+use crate::db::Db;
+use crate::embeddings::check_enrollment;
+use crate::error::Result;
+use crate::ids::{Id, Micros};
+use crate::jobs::{self, Job};
+use crate::vector::{self, Vector};
+
+/// A probe that was not somebody.
+#[derive(Clone, PartialEq)]
+pub struct Rejection {
+    /// Who it was not.
+    pub enrollment_id: Id,
+    /// The embedding of the probe.
+    pub vector: Vec<f32>,
+}
+
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rejection({}, {} values)", self.enrollment_id, self.vector.len())
+    }
+}
+
+/// A rejection to be stored.
+pub struct NewRejection<'a> {
+    /// A new id of [`Kind::Rejection`](crate::Kind::Rejection).
+    pub id: Id,
+    /// Where the probe was identified.
+    pub collection_id: Id,
+    /// Who it was not.
+    pub enrollment_id: Id,
+    /// The model that made the embedding of the probe.
+    pub model: &'a str,
+    /// The embedding of the probe.
+    pub vector: &'a [f32],
+}
+
+/// Keeps a rejection and has the collection fitted anew. Of a collection, the newest `max` are kept.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone) for the collection or the enrollment,
+/// and [`Error::Conflict`](crate::Error::Conflict) if the id is there already.
+pub async fn insert(db: &Db, account: Id, new: &NewRejection<'_>, max: u32, now: Micros) -> Result<()> {
+    let mut tx = db.write(account).await?;
+    let NewRejection { id, collection_id: collection, enrollment_id, model, vector } = *new;
+    collections::check(&mut tx, account, collection).await?;
+    check_enrollment(&mut tx, account, enrollment_id).await?;
+    let text = "insert into rejections (id, account_id, collection_id, enrollment_id, model, vector, created) \
+                values ($1, $2, $3, $4, $5, $6, $7)";
+    let bytes = vector::to_bytes(vector);
+    sql!(execute, &mut tx, text, id, account, collection, enrollment_id, model, bytes, now)?;
+    let text = "delete from rejections where account_id = $1 and collection_id = $2 and id not in \
+                (select id from rejections where account_id = $1 and collection_id = $2 order by id desc limit $3)";
+    sql!(execute, &mut tx, text, account, collection, i64::from(max))?;
+    jobs::queue(&mut tx, Job::Fit, account, collection, now).await?;
+    tx.commit().await
+}
+
+/// The rejections of a collection by embeddings of `model`, oldest first.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn list(db: &Db, account: Id, collection: Id, model: &str) -> Result<Vec<Rejection>> {
+    let mut conn = db.read().await?;
+    let text = "select enrollment_id, vector from rejections \
+                where account_id = $1 and collection_id = $2 and model = $3 order by id";
+    let rows: Vec<(Id, Vector)> = sql!(fetch_all, &mut conn, text, account, collection, model)?;
+    Ok(rows.into_iter().map(|(enrollment_id, Vector(vector))| Rejection { enrollment_id, vector }).collect())
+}
