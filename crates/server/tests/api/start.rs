@@ -63,7 +63,7 @@ impl Server {
     }
 }
 
-fn until_ready(address: &str) {
+pub fn until_ready(address: &str) {
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = client();
