@@ -130,6 +130,14 @@ impl Blobs {
         Ok(())
     }
 
+    /// Removes images of embeddings that are deleted, if that can be done at once: otherwise the job does it that was
+    /// queued with the deletion.
+    pub async fn remove_now(&self, keys: &[String]) {
+        if let Err(error) = self.remove(keys).await {
+            tracing::warn!(error = format!("{error:#}"), "kept images are removed later");
+        }
+    }
+
     fn folder(&self) -> &Path {
         match self {
             Self::Folder(folder) | Self::S3 { folder, .. } => folder,
