@@ -86,7 +86,7 @@ async fn every_acknowledged_enroll_survives_a_kill_and_is_found() {
     let clients: Vec<_> = (0..CLIENTS).map(|_| enrolling()).collect();
     let started = Instant::now();
     while count.load(Ordering::Relaxed) < ENOUGH {
-        assert!(started.elapsed() < Duration::from_secs(60), "too slow");
+        assert!(started.elapsed() < Duration::from_mins(1), "too slow");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     // SIGKILL, in the middle of the others.
