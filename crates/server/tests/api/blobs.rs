@@ -83,8 +83,7 @@ async fn kept_images_go_to_the_bucket_and_leave_it_with_the_person() {
     let people = root.path().join("pictures/of/people");
     let (address, serving) = serve_s3(root.path(), "127.0.0.1:0").await;
     let server = Keeping::start(parent.path(), address);
-    let ready = server.address.clone();
-    tokio::task::spawn_blocking(move || until_ready(&ready)).await.unwrap();
+    until_ready(&server.address).await;
 
     let image = photo("collins");
     let body = json!({"img0": base64(&image), "img1": base64(&image), "name": "Eileen"});
