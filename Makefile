@@ -6,7 +6,7 @@ CARGO_DENY_VERSION := 0.20.2
 export VULTUS_MODELS_DIR := $(abspath $(MODELS))
 export PATH := $(abspath $(TOOLS))/bin:$(PATH)
 
-.PHONY: test fmt clippy deny unit models bench
+.PHONY: test fmt clippy deny unit suites models bench
 
 test: fmt clippy deny unit
 	@echo "all checks passed"
@@ -26,9 +26,15 @@ $(TOOLS)/bin/cargo-deny:
 	@if cargo deny --version 2>/dev/null | grep -q '$(CARGO_DENY_VERSION)'; then ln -sf "$$(command -v cargo-deny)" $@; \
 	else cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root $(TOOLS); fi
 
-# The models come first: unit, API, golden and contract tests run the real networks.
+# PostgreSQL is installed, started and stopped by the script, unless TEST_POSTGRES_URL names a server. The models come
+# first: unit, API, golden and contract tests run the real networks.
 unit: models
+	scripts/with-postgres.sh $(MAKE) suites
+
+# The store's tests run on both databases, those of the API on SQLite and then on PostgreSQL. TEST_POSTGRES_URL names it.
+suites:
 	cargo test --workspace --locked
+	TEST_DATABASE=postgres cargo test --workspace --locked --test api
 
 models:
 	cargo run --locked --quiet -- models pull --to $(MODELS)

@@ -15,7 +15,7 @@ use crate::engine::Pool;
 use crate::lists::{Folder, Screening};
 use crate::rate::RateLimit;
 use crate::secret::{self, Secret};
-use crate::vectors::{Memory, VectorIndex};
+use crate::vectors::{self, VectorIndex};
 use crate::{clock, http};
 
 /// The running server's state.
@@ -44,13 +44,14 @@ pub struct App {
 
 impl App {
     /// Puts the parts together.
-    pub fn new(config: Config, db: Db, engines: Arc<Pool<Engine>>, secret: Secret) -> Arc<Self> {
+    ///
+    /// # Errors
+    /// When the configuration and the database do not go together.
+    pub fn new(config: Config, db: Db, engines: Arc<Pool<Engine>>, secret: Secret) -> anyhow::Result<Arc<Self>> {
         let body_memory = config.http.body_memory_bytes.max(config.http.max_body_bytes).div_ceil(http::MEMORY_UNIT);
-        let cached = config.matching.cached_embeddings;
-        let memory = Memory::new(db.clone(), cached, config.data.galleries_dir(), config.engine.threads());
         let rate = NonZeroU32::new(config.http.rate_limit);
-        Arc::new(Self {
-            vectors: Box::new(memory),
+        Ok(Arc::new(Self {
+            vectors: vectors::open(&config, &db)?,
             classifiers: Classifiers::new(config.matching.cached_embeddings),
             body_memory: Arc::new(Semaphore::new(body_memory.min(Semaphore::MAX_PERMITS))),
             rate_limit: rate.map(|rate| RateLimit::new(rate, config.http.rate_burst.unwrap_or(rate))),
@@ -60,7 +61,7 @@ impl App {
             db,
             engines,
             secret,
-        })
+        }))
     }
 }
 

@@ -76,7 +76,8 @@ impl Db {
     /// in a folder that exists; or the `postgres://` address of an existing database.
     ///
     /// # Errors
-    /// [`Error::Url`], [`Error::CreateFile`], [`Error::Migrate`], or [`Error::Unavailable`] if nothing answers.
+    /// [`Error::Url`], [`Error::CreateFile`], [`Error::NoVectors`], [`Error::Migrate`], or [`Error::Unavailable`] if
+    /// nothing answers.
     pub async fn connect(url: &str) -> Result<Db> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             Self::open_sqlite(path.strip_prefix("//").unwrap_or(path)).await
@@ -105,7 +106,7 @@ impl Db {
         let writer = connect_when_free(pool().max_connections(1), writing).await?;
         // SQLite's migrations take no lock of their own.
         let mut tx = writer.begin_with("begin immediate").await?;
-        migrator().run_direct(None, &mut *tx, false).await?;
+        migrator(&[INITIAL]).run_direct(None, &mut *tx, false).await?;
         tx.commit().await?;
         let readers = pool().max_connections(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
         Ok(Db(Backend::Sqlite(SqlitePools { writer, readers })))
@@ -119,8 +120,13 @@ impl Db {
             .connect_with(options)
             .await?;
         let mut connection = pool.acquire().await?;
-        migrator().run_direct(None, &mut *connection, false).await?;
+        migrator(&[INITIAL, VECTORS]).run_direct(None, &mut *connection, false).await?;
         Ok(Db(Backend::Postgres(pool)))
+    }
+
+    /// Whether this is PostgreSQL, which searches vectors itself.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.0, Backend::Postgres(_))
     }
 
     /// Whether the database answers, for health checks.
@@ -141,6 +147,14 @@ impl Db {
                 pools.writer.close().await;
             }
             Backend::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// The connections.
+    pub(crate) fn backend(&self) -> Backend<(), &PgPool> {
+        match &self.0 {
+            Backend::Sqlite(_) => Backend::Sqlite(()),
+            Backend::Postgres(pool) => Backend::Postgres(pool),
         }
     }
 
@@ -212,13 +226,17 @@ impl<S: Clone, P: Clone> Clone for Backend<S, P> {
     }
 }
 
-/// All files of `migrations/`, in order.
-fn migrator() -> Migrator {
-    let files = [(1, "initial", include_str!("../migrations/0001_initial.sql"))];
-    let migration = |(version, name, text): (i64, &'static str, &'static str)| {
-        Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+/// A file of `migrations/`: its number, name and text.
+type File = (i64, &'static str, &'static str);
+const INITIAL: File = (1, "initial", include_str!("../migrations/0001_initial.sql"));
+/// Only for PostgreSQL.
+pub(crate) const VECTORS: File = (2, "vectors", include_str!("../migrations/postgres/0002_vectors.sql"));
+
+fn migrator(files: &[File]) -> Migrator {
+    let migration = |(version, name, text): &File| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
     };
-    Migrator::with_migrations(files.map(migration).into())
+    Migrator::with_migrations(files.iter().map(migration).collect())
 }
 
 /// Tries again while another program holds the file: switching a new file to WAL fails at once then, without regard to

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
 use crate::tombstones;
 use crate::vector::{self, Vector};
+use crate::vectors;
 
 /// A stored embedding.
 #[derive(Clone, PartialEq)]
@@ -157,7 +158,7 @@ pub(crate) async fn insert_from(
             now
         )?;
     }
-    Ok(())
+    vectors::follow(tx, account, enrollment).await
 }
 
 /// Deletes the embeddings of an enrollment and returns the keys of their images.

@@ -1,8 +1,10 @@
 //! What can go wrong with rows.
 
 use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
+use crate::db::VECTORS;
 use crate::ids::{Id, Kind};
 
 /// An error of the store. No message holds SQL text, names of people or connection strings.
@@ -49,9 +51,15 @@ pub enum Error {
     /// The file of the database cannot be created.
     #[error("the database file cannot be created")]
     CreateFile(#[source] std::io::Error),
+    /// The PostgreSQL database cannot have vectors.
+    #[error(
+        "the PostgreSQL database needs the extension \"vector\" (pgvector 0.7 or newer): install it on that server, and let \
+         a superuser run \"create extension vector\" in the database"
+    )]
+    NoVectors(#[source] sqlx::Error),
     /// The schema cannot be brought up to date; most often, the database was written by a newer version.
     #[error("the database schema cannot be brought up to date")]
-    Migrate(#[source] Box<sqlx::migrate::MigrateError>),
+    Migrate(#[source] Box<MigrateError>),
     /// Anything else that the database answers: a defect in this program or damaged data.
     #[error("the database refused a statement or returned unexpected data")]
     Database(#[source] sqlx::Error),
@@ -72,13 +80,24 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-impl From<sqlx::migrate::MigrateError> for Error {
-    fn from(error: sqlx::migrate::MigrateError) -> Error {
+impl From<MigrateError> for Error {
+    fn from(error: MigrateError) -> Error {
         match error {
-            sqlx::migrate::MigrateError::Execute(cause) => cause.into(),
+            MigrateError::ExecuteMigration(cause, file) if file == VECTORS.0 && lacks_vectors(&cause) => {
+                Error::NoVectors(cause)
+            }
+            MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => cause.into(),
             other => Error::Migrate(Box::new(other)),
         }
     }
+}
+
+/// Whether a migration failed because pgvector is not installed, may not be added to the database, or is too old to have
+/// the type `halfvec`: `feature_not_supported`,
+/// `undefined_file`, `insufficient_privilege`, `undefined_object`.
+fn lacks_vectors(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| ["0A000", "58P01", "42501", "42704"].contains(&code.as_ref()))
 }
 
 /// Whether the same statement may succeed later.

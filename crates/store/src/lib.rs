@@ -3,7 +3,7 @@
 //! Every function that touches a tenant's data takes the account, and every statement names it: an id of another
 //! account is simply [`Error::NotFound`]. Clock and ids come from the caller. Nothing here logs.
 //!
-//! A statement is written once for both databases and run through `sql!` (see `db.rs`).
+//! A statement is written once for both databases and run through `sql!` (see `db.rs`); only `vectors` is for PostgreSQL.
 
 #[macro_use]
 mod db;
@@ -23,6 +23,7 @@ pub mod keys;
 pub mod reembeddings;
 pub mod rejections;
 pub mod snapshots;
+pub mod vectors;
 
 pub use db::Db;
 pub use error::{Error, Result};

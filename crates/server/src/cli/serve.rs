@@ -57,7 +57,7 @@ async fn serve(
     let schedule = Schedule::new(&config.screening)?;
     let db = open(&config.data).await?;
     let address = listener.local_addr()?;
-    let app = App::new(config, db, engines, secret);
+    let app = App::new(config, db, engines, secret)?;
     mint_first_key(&app, address).await?;
     tracing::info!(%address, data = %app.config.data.data_dir.display(), "listening");
     let server = http::listen::serve(listener, app.clone(), stop);

@@ -6,6 +6,7 @@ mod http;
 mod images;
 mod lists;
 mod matching;
+mod vectors;
 mod vision;
 
 pub use data::Data;
@@ -14,6 +15,7 @@ pub use http::Http;
 pub use images::Images;
 pub use lists::{Lists, Screening};
 pub use matching::Matching;
+pub use vectors::{Engine as VectorEngine, Vectors};
 pub use vision::Vision;
 
 /// All options of `vultus serve`.
@@ -37,6 +39,9 @@ pub struct Config {
     /// Thresholds of comparisons.
     #[command(flatten)]
     pub matching: Matching,
+    /// Where embeddings are searched.
+    #[command(flatten)]
+    pub vectors: Vectors,
     /// Sanctions lists: where they are, where they come from, how new they are kept.
     #[command(flatten)]
     pub screening: Screening,

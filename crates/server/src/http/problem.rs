@@ -133,6 +133,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
             StoreError::Conflict(_)
             | StoreError::Url(_)
             | StoreError::CreateFile(_)
+            | StoreError::NoVectors(_)
             | StoreError::Migrate(_)
             | StoreError::Database(_),
         )

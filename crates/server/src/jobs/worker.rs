@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use vultus_store::jobs::{self, Claim, Job};
+use vultus_store::{Db, vectors};
 
 use super::{Tools, fit};
 use crate::clock;
@@ -15,6 +16,8 @@ const LEASE_US: i64 = 60 * clock::SECOND_US;
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 /// Tries of a job, with longer and longer pauses, before it is set aside.
 const TRIES: u32 = 8;
+/// How often a database that searches vectors itself is asked whether collections have outgrown what they are searched by.
+const TEND_EVERY: Duration = Duration::from_mins(1);
 
 /// Does jobs until `stop` resolves; a job that runs then is left to its end or to the next worker.
 pub async fn run(tools: Tools, stop: impl Future<Output = ()>) {
@@ -32,6 +35,7 @@ pub async fn run(tools: Tools, stop: impl Future<Output = ()>) {
     };
     tokio::select! {
         () = working => {}
+        () = tend(&tools.db) => {}
         () = stop => {}
     }
 }
@@ -51,6 +55,16 @@ async fn next(tools: &Tools) -> vultus_store::Result<bool> {
         Err(error) => give_up(tools, &claim, &error).await?,
     }
     Ok(true)
+}
+
+/// Has large collections indexed where the database searches them.
+async fn tend(db: &Db) {
+    loop {
+        if let Err(error) = vectors::tend(db).await {
+            tracing::warn!(%error, "cannot bring the vector indexes up to date");
+        }
+        tokio::time::sleep(TEND_EVERY).await;
+    }
 }
 
 /// Holds on to a job for as long as it takes.

@@ -3,16 +3,20 @@
 
 mod cache;
 mod memory;
+mod postgres;
 mod residents;
 mod snapshot;
 
+use anyhow::bail;
 use futures_util::future::BoxFuture;
-use vultus_store::Id;
 use vultus_store::collections::State;
+use vultus_store::{Db, Id};
 
 pub use cache::Cache;
 pub use memory::Memory;
+pub use postgres::Postgres;
 
+use crate::config::{Config, VectorEngine};
 use crate::error::Error;
 
 /// What is searched: the embeddings of one collection by one model.
@@ -57,4 +61,21 @@ pub trait VectorIndex: Send + Sync {
 
     /// Writes down what makes the next start quick.
     fn close(&self) -> BoxFuture<'_, Result<(), Error>>;
+}
+
+/// The search engine that the configuration asks for.
+///
+/// # Errors
+/// When it cannot be had with this database.
+pub fn open(config: &Config, db: &Db) -> anyhow::Result<Box<dyn VectorIndex>> {
+    match config.vectors.vectors {
+        VectorEngine::Auto | VectorEngine::Pgvector if db.is_postgres() => Ok(Box::new(Postgres::new(db.clone()))),
+        VectorEngine::Pgvector => {
+            bail!("--vectors pgvector needs a PostgreSQL database: give one with --database-url, or use --vectors auto")
+        }
+        VectorEngine::Auto | VectorEngine::Memory => {
+            let (capacity, threads) = (config.matching.cached_embeddings, config.engine.threads());
+            Ok(Box::new(Memory::new(db.clone(), capacity, config.data.galleries_dir(), threads)))
+        }
+    }
 }

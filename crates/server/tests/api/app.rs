@@ -21,6 +21,8 @@ use vultus::{http, secret, tls};
 use vultus_store::Db;
 use vultus_vision::Engine;
 
+use crate::database::Database;
+
 /// A running server with an empty database and a key for everything.
 pub struct TestApp {
     pub app: Arc<App>,
@@ -30,7 +32,16 @@ pub struct TestApp {
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
     worker: Option<JoinHandle<()>>,
+    /// Goes with the test.
+    _database: Option<Database>,
     pub dir: TempDir,
+}
+
+/// What a server shares with no other.
+struct Own {
+    dir: TempDir,
+    database: Option<Database>,
+    config: Config,
 }
 
 /// An answer.
@@ -55,12 +66,11 @@ impl TestApp {
     /// A server with other options, on the shared inference threads.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         static ENGINES: OnceLock<Arc<Pool<Engine>>> = OnceLock::new();
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = config(dir.path());
-        change(&mut config);
-        let engines = ENGINES.get_or_init(|| start_engines(&config).unwrap()).clone();
+        let mut own = Own::new().await;
+        change(&mut own.config);
+        let engines = ENGINES.get_or_init(|| start_engines(&own.config).unwrap()).clone();
         engines.loaded().await.unwrap();
-        Self::start(dir, config, engines).await
+        Self::start(own, engines).await
     }
 
     /// A server that does its jobs.
@@ -87,19 +97,19 @@ impl TestApp {
 
     /// A server with one inference thread of its own.
     pub async fn with_own_engine(change: impl FnOnce(&mut Config)) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = config(dir.path());
-        config.engine.engine_threads = Some(1.try_into().unwrap());
-        change(&mut config);
-        let engines = start_engines(&config).unwrap();
+        let mut own = Own::new().await;
+        own.config.engine.engine_threads = Some(1.try_into().unwrap());
+        change(&mut own.config);
+        let engines = start_engines(&own.config).unwrap();
         engines.loaded().await.unwrap();
-        Self::start(dir, config, engines).await
+        Self::start(own, engines).await
     }
 
-    async fn start(dir: TempDir, config: Config, engines: Arc<Pool<Engine>>) -> Self {
+    async fn start(own: Own, engines: Arc<Pool<Engine>>) -> Self {
+        let Own { dir, database, config } = own;
         let secret = secret::load(&config.data).unwrap();
         let db = Db::connect(&config.data.database_url()).await.unwrap();
-        let app = App::new(config, db, engines, secret);
+        let app = App::new(config, db, engines, secret).unwrap();
         let key = mint(&app, &ANY_KEY).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -108,7 +118,8 @@ impl TestApp {
             let _ = stopped.await;
         }));
         let client = client();
-        Self { app, address, key, client, stop: Some(stop), server: Some(server), worker: None, dir }
+        let (stop, server) = (Some(stop), Some(server));
+        Self { app, address, key, client, stop, server, worker: None, _database: database, dir }
     }
 
     /// Asks the server to stop, as SIGTERM does; the task ends when it has.
@@ -250,11 +261,15 @@ pub fn models_dir() -> PathBuf {
     std::env::var_os("VULTUS_MODELS_DIR").map_or_else(|| workspace().join("target/models"), PathBuf::from)
 }
 
-fn config(dir: &Path) -> Config {
-    let command = Config::augment_args(clap::Command::new("test"));
-    let mut config = Config::from_arg_matches(&command.get_matches_from(["test"])).unwrap();
-    config.data = vultus::config::Data::under(dir, &models_dir());
-    config
+impl Own {
+    async fn new() -> Self {
+        let (dir, database) = (tempfile::tempdir().unwrap(), Database::create().await);
+        let command = Config::augment_args(clap::Command::new("test"));
+        let mut config = Config::from_arg_matches(&command.get_matches_from(["test"])).unwrap();
+        config.data = vultus::config::Data::under(dir.path(), &models_dir());
+        config.data.database_url = database.as_ref().map(Database::url);
+        Self { dir, database, config }
+    }
 }
 
 /// A key of the test account for everything.

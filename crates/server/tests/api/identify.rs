@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use vultus::config::VectorEngine;
 
 use crate::app::{TestApp, base64, keys_of};
 use crate::pictures::{nobody, photo, side_by_side};
@@ -168,7 +169,11 @@ async fn who_was_taken_out_of_a_collection_is_not_found_there() {
 
 #[tokio::test]
 async fn a_collection_beyond_the_memory_budget_is_refused() {
-    let app = TestApp::with(|config| config.matching.cached_embeddings = 1).await;
+    let app = TestApp::with(|config| {
+        config.vectors.vectors = VectorEngine::Memory;
+        config.matching.cached_embeddings = 1;
+    })
+    .await;
     let home = app.collection("Home").await;
     for name in ["obama-portrait", "biden"] {
         app.join(&app.enroll(name, &photo(name)).await, &home).await;

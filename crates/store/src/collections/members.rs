@@ -6,6 +6,7 @@ use crate::embeddings::check_enrollment;
 use crate::error::Result;
 use crate::ids::{Id, Micros};
 use crate::jobs::Job;
+use crate::vectors;
 
 /// Changes that a copy of a collection may lag behind; a copy that missed more is made anew.
 const CHANGES_KEPT: i64 = 10_000;
@@ -49,6 +50,7 @@ pub(crate) async fn join(tx: &mut Tx, account: Id, collection: Id, enrollment: I
         return check(tx, account, collection).await.map(|()| false);
     }
     touch(tx, account, Some(collection), enrollment, 1, now).await?;
+    vectors::follow(tx, account, enrollment).await?;
     Ok(true)
 }
 

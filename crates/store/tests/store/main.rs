@@ -10,4 +10,5 @@ mod jobs;
 mod keys;
 mod lists;
 mod sqlite;
+mod vectors;
 mod world;

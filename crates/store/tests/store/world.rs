@@ -35,14 +35,18 @@ pub(crate) async fn on_each_database(test: impl AsyncFn(World)) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("vultus.db").display());
     run(&url, &test).await;
-    if let Ok(server) = std::env::var("TEST_POSTGRES_URL") {
-        let name = format!("vultus_test_{}_{}", std::process::id(), TICKS.fetch_add(1, Ordering::Relaxed));
-        let mut admin = PgConnection::connect(&server).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut admin).await.unwrap();
-        let (base, _) = server.rsplit_once('/').unwrap();
-        run(&format!("{base}/{name}"), &test).await;
-        sqlx::raw_sql(AssertSqlSafe(format!("drop database {name} with (force)"))).execute(&mut admin).await.unwrap();
-    }
+    on_postgres(test).await;
+}
+
+/// Runs a test on a fresh PostgreSQL database, if there is a server for it.
+pub(crate) async fn on_postgres(test: impl AsyncFn(World)) {
+    let Ok(server) = std::env::var("TEST_POSTGRES_URL") else { return };
+    let name = format!("vultus_test_{}_{}", std::process::id(), TICKS.fetch_add(1, Ordering::Relaxed));
+    let mut admin = PgConnection::connect(&server).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut admin).await.unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    run(&format!("{base}/{name}"), &test).await;
+    sqlx::raw_sql(AssertSqlSafe(format!("drop database {name} with (force)"))).execute(&mut admin).await.unwrap();
 }
 
 async fn run(url: &str, test: &impl AsyncFn(World)) {

@@ -1,0 +1,114 @@
+//! Vector search in PostgreSQL with pgvector: the one place whose SQL is not for both databases.
+//!
+//! The table `vectors` holds each embedding once for each collection that it is in. It follows the tables that it is
+//! derived from within their transactions: [`follow`] adds what is new, foreign keys remove what is gone. A collection is
+//! searched by comparing the probe with all of its vectors, which a B-tree finds. A large one gets a partial HNSW index of
+//! its own (`index.rs`), so that a search never meets vectors of other collections, which it would have to skip.
+
+mod index;
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::db::{Backend, Db, Tx};
+use crate::error::Result;
+use crate::ids::Id;
+use crate::vector::Vector;
+
+pub use index::{INDEX_FROM, tend};
+
+/// Neighbours that the search of an index keeps at least. More find more, and take longer.
+const EF_SEARCH: i64 = 100;
+/// pgvector's largest `hnsw.ef_search`, and so the most vectors that an index gives.
+const EF_SEARCH_MAX: i64 = 1000;
+/// Vectors asked for in the first place for each enrollment wanted: people rarely have more among the nearest.
+const VECTORS_EACH: i64 = 8;
+
+/// The members of a collection most like the probe, with the cosine of their best embedding by `model`, best first, at
+/// most `limit`. The cosines are those of 16-bit floats, so their third digit is the last good one. Empty on SQLite, and
+/// for a collection that is not there.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn search(
+    db: &Db,
+    account: Id,
+    collection: Id,
+    model: &str,
+    probe: &[f32],
+    limit: usize,
+) -> Result<Vec<(Id, f32)>> {
+    let Backend::Postgres(pool) = db.backend() else { return Ok(Vec::new()) };
+    // Custom plans, since only a plan that knows the collection can use its index.
+    let begin = "begin read only; set local plan_cache_mode = force_custom_plan";
+    let mut tx = pool.begin_with(begin).await?;
+    let first = (limit as i64).saturating_mul(VECTORS_EACH);
+    let mut best = Vec::new();
+    // Once more for somebody with more vectors among the nearest. Fewer rows than asked for need not be all: an index also
+    // counts those that were deleted a short time ago.
+    for rows in [first, first.max(EF_SEARCH_MAX)] {
+        let ef_search = rows.clamp(EF_SEARCH, EF_SEARCH_MAX).to_string();
+        let set = sqlx::query("select set_config('hnsw.ef_search', $1, true)");
+        set.bind(ef_search).execute(&mut *tx).await?;
+        best = distinct(nearest(&mut tx, account, collection, model, probe, rows).await?, limit);
+        if best.len() == limit {
+            break;
+        }
+    }
+    tx.commit().await?;
+    Ok(best)
+}
+
+async fn nearest(
+    connection: &mut PgConnection,
+    account: Id,
+    collection: Id,
+    model: &str,
+    probe: &[f32],
+    rows: i64,
+) -> Result<Vec<(Id, f64)>> {
+    let dimension = probe.len();
+    // An index has vectors of one dimension, which is part of its expression.
+    let text = format!(
+        "select enrollment_id, -(vector::halfvec({dimension}) <#> $5::real[]::halfvec({dimension})) from vectors \
+         where account_id = $1 and collection_id = $2 and model = $3 and dimension = $4 \
+         order by vector::halfvec({dimension}) <#> $5::real[]::halfvec({dimension}) limit $6"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(text)).bind(account).bind(collection).bind(model);
+    Ok(query.bind(dimension as i64).bind(unit(probe)).bind(rows).fetch_all(connection).await?)
+}
+
+/// The first row of each enrollment, at most `limit`.
+fn distinct(found: Vec<(Id, f64)>, limit: usize) -> Vec<(Id, f32)> {
+    let mut best: Vec<(Id, f32)> = Vec::with_capacity(limit);
+    for (id, cosine) in found {
+        if best.len() < limit && best.iter().all(|(other, _)| *other != id) {
+            best.push((id, cosine as f32));
+        }
+    }
+    best
+}
+
+/// Adds the vectors that an enrollment lacks in the collections that it is in, after it got embeddings or has joined one.
+pub(crate) async fn follow(tx: &mut Tx, account: Id, enrollment: Id) -> Result<()> {
+    let Backend::Postgres(tx) = tx else { return Ok(()) };
+    let text = "select m.collection_id, b.id, b.model, b.vector from members m \
+                join embeddings b on b.enrollment_id = m.enrollment_id \
+                where m.account_id = $1 and m.enrollment_id = $2 and not exists (select from vectors v where \
+                v.collection_id = m.collection_id and v.enrollment_id = m.enrollment_id and v.embedding_id = b.id)";
+    let missing: Vec<(Id, Id, String, Vector)> =
+        sqlx::query_as(text).bind(account).bind(enrollment).fetch_all(&mut **tx).await?;
+    let text = "insert into vectors (collection_id, enrollment_id, embedding_id, account_id, model, dimension, vector) \
+                values ($1, $2, $3, $4, $5, $6, $7::real[]::halfvec)";
+    for (collection, embedding, model, Vector(vector)) in missing {
+        let query = sqlx::query(text).bind(collection).bind(enrollment).bind(embedding).bind(account).bind(model);
+        query.bind(vector.len() as i64).bind(unit(&vector)).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// The vector of length 1 in its direction, so that inner products are cosines; a vector of length 0 stays.
+fn unit(vector: &[f32]) -> Vec<f32> {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    let scale = if length > 0.0 { length.recip() } else { 0.0 };
+    vector.iter().map(|value| value * scale).collect()
+}
