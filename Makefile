@@ -3,10 +3,12 @@
 MODELS := target/models
 TOOLS := target/tools
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
+FUZZ_SECONDS := 60
 export VULTUS_MODELS_DIR := $(abspath $(MODELS))
 export PATH := $(abspath $(TOOLS))/bin:$(PATH)
 
-.PHONY: test fmt clippy deny unit suites models bench
+.PHONY: test fmt clippy deny unit suites models bench fuzz
 
 test: fmt clippy deny unit
 	@echo "all checks passed"
@@ -41,3 +43,14 @@ models:
 
 bench: models
 	cargo bench --workspace --locked
+
+# Needs a nightly compiler (rustup toolchain install nightly) and a C++ compiler. New inputs stay in fuzz/corpus.
+fuzz: $(TOOLS)/bin/cargo-fuzz
+	@for target in $$(cargo fuzz list); do \
+	  echo "fuzzing $$target for $(FUZZ_SECONDS) s"; mkdir -p fuzz/corpus/$$target; \
+	  cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 || exit 1; \
+	done
+
+$(TOOLS)/bin/cargo-fuzz:
+	cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --root $(TOOLS)

@@ -30,6 +30,7 @@ pub fn run(folder: &Path, lists_folder: &Path) -> anyhow::Result<Value> {
     let versions: Vec<_> = lists.iter().map(|list| list.version.clone()).collect();
     let screener = Screener::new(lists);
     let pairs = pairs(&screener, &rows(folder, "name_pairs.csv")?);
+    let best = best_threshold(pairs.iter());
     let mut times_ms = Vec::new();
     let listed = rows(folder, "un_queries_positive.csv")?;
     let unlisted = rows(folder, "negatives.csv")?;
@@ -44,6 +45,8 @@ pub fn run(folder: &Path, lists_folder: &Path) -> anyhow::Result<Value> {
         "pairs": pairs.len(),
         "f1": f1(&pairs, THRESHOLD),
         "f1_split_halves": split_halves(&pairs),
+        "best_threshold": best,
+        "f1_at_best_threshold": f1(&pairs, best),
         "listed_queries": listed.len(),
         "hit_rate_at_1": ratio(found.first, listed.len()),
         "hit_rate_at_1_name_only": ratio(found_by_name.first, listed.len()),
@@ -108,11 +111,14 @@ fn f1<'p>(pairs: impl IntoIterator<Item = &'p Pair>, threshold: f32) -> f64 {
 /// F1 on the pairs of each half at the threshold that is best on the other: even lines, odd lines.
 fn split_halves(pairs: &[Pair]) -> [f64; 2] {
     let half = |odd: usize| pairs.iter().enumerate().filter(move |(at, _)| at % 2 == odd).map(|(_, pair)| pair);
-    [0, 1].map(|odd| {
-        let candidates = (50..95).map(|percent| percent as f32 / 100.0);
-        let best = candidates.max_by(|a, b| f1(half(1 - odd), *a).total_cmp(&f1(half(1 - odd), *b)));
-        f1(half(odd), best.unwrap_or(THRESHOLD))
-    })
+    [0, 1].map(|odd| f1(half(odd), best_threshold(half(1 - odd))))
+}
+
+fn best_threshold<'p>(pairs: impl Iterator<Item = &'p Pair>) -> f32 {
+    let pairs: Vec<&Pair> = pairs.collect();
+    let f1 = |threshold: &f32| f1(pairs.iter().copied(), *threshold);
+    let candidates = (30..95).map(|percent| percent as f32 / 100.0);
+    candidates.max_by(|a, b| f1(a).total_cmp(&f1(b))).unwrap_or(THRESHOLD)
 }
 
 struct Found {
