@@ -42,7 +42,7 @@ models:
 	cargo run --locked --quiet -- models pull --to $(MODELS)
 
 bench: models
-	cargo bench --workspace --locked
+	scripts/with-postgres.sh cargo bench --workspace --locked
 
 # Needs a nightly compiler (rustup toolchain install nightly) and a C++ compiler. New inputs stay in fuzz/corpus.
 fuzz: $(TOOLS)/bin/cargo-fuzz
