@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::app::{TestApp, base64};
 use crate::pictures::photo;
+use crate::start::{text, vultus};
 
 #[tokio::test]
 async fn what_one_server_changes_the_other_sees_at_once() {
@@ -30,4 +31,22 @@ async fn what_one_server_changes_the_other_sees_at_once() {
     assert_eq!(seen(&other).await, barack);
     other.json(Method::DELETE, "/v1/enroll", &json!({"enrollment_id": barack})).await.ok();
     assert_eq!(seen(&one).await, json!(null));
+}
+
+#[tokio::test]
+async fn the_vectors_of_a_database_that_searches_them_can_be_checked_and_made_anew() {
+    let app = TestApp::new().await;
+    app.join(&app.enroll("Joe", &photo("biden")).await, &app.collection("Home").await).await;
+    let run = |command: &str| {
+        let mut command = vultus(app.dir.path(), &["vectors", command]);
+        let done = command.env("VULTUS_DATABASE_URL", app.app.config.data.database_url()).output().unwrap();
+        (done.status.success(), [done.stdout, done.stderr].map(|bytes| text(&bytes).to_owned()).concat())
+    };
+    let [(checked, check), (made, rebuild)] = ["check", "rebuild"].map(run);
+    if app.app.db.is_postgres() {
+        assert!(checked && check.contains("all 1 vectors are there"), "{check}");
+        assert!(made && rebuild.contains("the vectors of 1 people"), "{rebuild}");
+    } else {
+        assert!(!checked && !made && check.contains("there is nothing to check") && rebuild == check, "{check}");
+    }
 }

@@ -58,6 +58,8 @@ async fn bring_up_to_date(connection: &mut PgConnection) -> Result<bool> {
     let query = sqlx::query_as(text).bind(INDEX_UNTIL).bind(INDEX_FROM).bind(LINK_BYTES);
     let statements: Vec<(String, i64)> = query.fetch_all(&mut *connection).await?;
     let changed = !statements.is_empty();
+    // One process: several would need shared memory, of which containers have little, and processors, which searches need.
+    sqlx::raw_sql("set max_parallel_maintenance_workers = 0").execute(&mut *connection).await?;
     for (statement, memory_kb) in statements {
         let memory = format!("{}kB", memory_kb.clamp(64 << 10, BUILD_MEMORY_KB));
         let set = sqlx::query("select set_config('maintenance_work_mem', $1, false)");
