@@ -72,7 +72,10 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Error {
         use sqlx::Error as E;
         match &error {
-            E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => Error::Unavailable(error),
+            // A protocol error is what sqlx makes of a server that hangs up while they greet each other.
+            E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
+                Error::Unavailable(error)
+            }
             E::Database(cause) if cause.is_unique_violation() => Error::Conflict(error),
             E::Database(cause) if is_transient(cause.as_ref()) => Error::Unavailable(error),
             _ => Error::Database(error),

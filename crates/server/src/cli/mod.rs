@@ -7,6 +7,7 @@ pub mod lists;
 pub mod models;
 pub mod reembed;
 pub mod serve;
+pub mod vectors;
 pub mod worker;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -50,6 +51,8 @@ enum Command {
     Keys(keys::Args),
     /// List collections and move them between servers; works while the server runs.
     Collections(collections::Args),
+    /// Check and repair the vectors that PostgreSQL searches; works while the server runs.
+    Vectors(vectors::Args),
     /// Take the people to another recognition model, by the images that were kept.
     Reembed(Box<reembed::Args>),
     /// Fetch, list and verify the models and the inference runtime.
@@ -73,6 +76,7 @@ impl Cli {
             Command::Worker(args) => runtime()?.block_on(worker::run(*args)),
             Command::Keys(args) => runtime()?.block_on(keys::run(args)),
             Command::Collections(args) => runtime()?.block_on(collections::run(args)),
+            Command::Vectors(args) => runtime()?.block_on(vectors::run(args)),
             Command::Reembed(args) => runtime()?.block_on(reembed::run(*args)),
             Command::Models(args) => models::run(args),
             Command::Lists(args) => runtime()?.block_on(lists::run(args)),

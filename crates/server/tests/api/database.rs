@@ -14,14 +14,19 @@ pub struct Database {
 impl Database {
     /// A new database, or none when the tests run on SQLite.
     pub async fn create() -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         if std::env::var("TEST_DATABASE").as_deref() != Ok("postgres") {
             return None;
         }
-        let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_DATABASE=postgres needs TEST_POSTGRES_URL");
+        Some(Self::on_postgres().await)
+    }
+
+    /// A new database on the server of `TEST_POSTGRES_URL`.
+    pub async fn on_postgres() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL names a PostgreSQL server");
         let name = format!("vultus_api_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         execute(&server, format!("create database {name}")).await;
-        Some(Self { server, name })
+        Self { server, name }
     }
 
     /// The address for `--database-url`.

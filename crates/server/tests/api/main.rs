@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
+mod blobs;
 mod collection;
 mod collections_command;
 mod configuration;
 mod connections;
 mod contract;
 mod database;
+mod durability;
 mod enroll;
 mod facedetect;
 mod identify;
@@ -18,7 +20,9 @@ mod keys;
 mod lists;
 mod load;
 mod match_;
+mod nodes;
 mod openapi;
+mod outage;
 mod pictures;
 mod protocol;
 mod rate;

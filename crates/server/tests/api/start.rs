@@ -63,20 +63,16 @@ impl Server {
     }
 }
 
-fn until_ready(address: &str) {
-    let started = Instant::now();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let client = client();
-    runtime.block_on(async {
-        while !client.get(format!("http://{address}/readyz")).send().await.is_ok_and(|reply| reply.status() == 200) {
-            assert!(started.elapsed() < Duration::from_secs(20), "not ready");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    });
+pub async fn until_ready(address: &str) {
+    let (started, client) = (Instant::now(), client());
+    while !client.get(format!("http://{address}/readyz")).send().await.is_ok_and(|reply| reply.status() == 200) {
+        assert!(started.elapsed() < Duration::from_secs(20), "not ready");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
-#[test]
-fn the_first_start_prints_a_key_with_a_command_that_works_and_later_ones_do_not() {
+#[tokio::test]
+async fn the_first_start_prints_a_key_with_a_command_that_works_and_later_ones_do_not() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("data");
     let mut server = Server::start(&data, "127.0.0.1:0");
@@ -95,7 +91,7 @@ fn the_first_start_prints_a_key_with_a_command_that_works_and_later_ones_do_not(
     server.terminate();
 
     let mut again = Server::start(&data, "127.0.0.1:0");
-    until_ready(&again.address());
+    until_ready(&again.address()).await;
     assert_eq!(again.terminate(), "", "no second key");
 }
 

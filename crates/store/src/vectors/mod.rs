@@ -6,6 +6,7 @@
 //! its own (`index.rs`), so that a search never meets vectors of other collections, which it would have to skip.
 
 mod index;
+mod repair;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -15,6 +16,7 @@ use crate::ids::Id;
 use crate::vector::Vector;
 
 pub use index::{INDEX_FROM, tend};
+pub use repair::{Check, check, rebuild};
 
 /// Neighbours that the search of an index keeps at least. More find more, and take longer.
 const EF_SEARCH: i64 = 100;

@@ -1,5 +1,6 @@
 //! Vector search in PostgreSQL. Without `TEST_POSTGRES_URL` nothing here is tested.
 
+use sqlx::{Connection as _, PgConnection};
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, NewEnrollment};
 use vultus_store::{Id, Kind, collections, embeddings, enrollments, vectors};
@@ -162,6 +163,30 @@ async fn large_collections_are_indexed_and_searched_by_the_index() {
         collections::delete(db, account, home, now()).await.unwrap();
         assert!(vectors::tend(db).await.unwrap(), "the index goes with its collection");
         assert!(!vectors::tend(db).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_and_made_anew() {
+    on_postgres(async |world| {
+        let (home, work) = (world.collection("Home").await, world.collection("Work").await);
+        let ada = enroll(&world, home, &[0.0, 50.0]).await;
+        let bob = enroll(&world, home, &[20.0]).await;
+        collections::add_member(&world.db, world.account, work, ada, now()).await.unwrap();
+        let check = async || vectors::check(&world.db).await.unwrap().unwrap();
+        assert_eq!(check().await, vectors::Check { expected: 5, missing: 0 });
+        let before = search(&world, world.account, home, 5.0, 10).await;
+
+        let mut admin = PgConnection::connect(&world.url).await.unwrap();
+        let damage = "delete from vectors where ctid in (select ctid from vectors limit 2); \
+                      update vectors set model = 'another' where ctid = (select ctid from vectors limit 1)";
+        sqlx::raw_sql(damage).execute(&mut admin).await.unwrap();
+        assert_eq!(check().await, vectors::Check { expected: 5, missing: 3 });
+        assert_eq!(vectors::rebuild(&world.db).await.unwrap(), Some(2));
+        assert_eq!(check().await, vectors::Check { expected: 5, missing: 0 });
+        assert_eq!(search(&world, world.account, home, 5.0, 10).await, before);
+        assert_eq!((found(&world, home, 20.0).await[0], found(&world, work, 20.0).await), (bob, vec![ada]));
     })
     .await;
 }

@@ -24,6 +24,7 @@ pub(crate) fn new_id(kind: Kind) -> Id {
 
 #[derive(Clone)]
 pub(crate) struct World {
+    pub(crate) url: String,
     pub(crate) db: Db,
     pub(crate) account: Id,
     /// Another tenant.
@@ -60,7 +61,7 @@ impl World {
         let db = Db::connect(url).await.unwrap();
         let account = accounts::get_or_insert(&db, new_id(Kind::Account), "ours", now()).await.unwrap().id;
         let stranger = accounts::get_or_insert(&db, new_id(Kind::Account), "theirs", now()).await.unwrap().id;
-        World { db, account, stranger }
+        World { url: url.into(), db, account, stranger }
     }
 
     pub(crate) async fn enroll(&self, name: &str, embeddings: usize, collection: Option<Id>) -> Id {

@@ -59,7 +59,7 @@ struct Line {
 }
 
 impl Line {
-    fn crossing(&self, other: &Line) -> Option<Point> {
+    fn crossing(self, other: Line) -> Option<Point> {
         let ((s1, c1), (s2, c2)) = (self.theta.sin_cos(), other.theta.sin_cos());
         let determinant = c1 * s2 - c2 * s1;
         (determinant.abs() > 0.1).then(|| {
@@ -141,8 +141,8 @@ impl Edges {
         for at in order {
             let line =
                 Line { theta: ((at / columns) as f32 / 2.0).to_radians(), rho: (at % columns) as f32 - reach as f32 };
-            let parallel = lines.iter().filter(|better| difference(better, &line).0 < 0.08).count();
-            if parallel < MAX_PARALLEL && !lines.iter().any(|better| alike(better, &line)) {
+            let parallel = lines.iter().filter(|better| difference(**better, line).0 < 0.08).count();
+            if parallel < MAX_PARALLEL && !lines.iter().any(|better| alike(*better, line)) {
                 lines.push(line);
                 if lines.len() == MAX_LINES {
                     break;
@@ -217,7 +217,7 @@ fn gradient(image: &Image, x: i64, y: i64) -> (f32, f32) {
 }
 
 /// Angle between two lines in radians, 0 to a right angle, and their distance at the origin.
-fn difference(a: &Line, b: &Line) -> (f32, f32) {
+fn difference(a: Line, b: Line) -> (f32, f32) {
     let turn = (a.theta - b.theta).abs();
     if turn > std::f32::consts::FRAC_PI_2 {
         (std::f32::consts::PI - turn, (a.rho + b.rho).abs())
@@ -226,26 +226,26 @@ fn difference(a: &Line, b: &Line) -> (f32, f32) {
     }
 }
 
-fn alike(a: &Line, b: &Line) -> bool {
+fn alike(a: Line, b: Line) -> bool {
     let (turn, distance) = difference(a, b);
     turn < 0.07 && distance < 5.0
 }
 
 /// Two lines that can be opposite sides: nearly parallel, and apart.
 fn pairs(lines: &[Line], shorter: f32) -> Vec<(Line, Line)> {
-    let opposite = |a: &Line, b: &Line| {
+    let opposite = |a: Line, b: Line| {
         let (turn, distance) = difference(a, b);
         turn < 0.35 && distance > 0.2 * shorter
     };
     let with_later = |(index, a): (usize, &Line)| {
-        lines[index + 1..].iter().filter(|b| opposite(a, b)).map(|b| (*a, *b)).collect::<Vec<_>>()
+        lines[index + 1..].iter().filter(|b| opposite(*a, **b)).map(|b| (*a, *b)).collect::<Vec<_>>()
     };
     lines.iter().enumerate().flat_map(with_later).collect()
 }
 
 /// The quadrilateral between two pairs, its corners in order around it; `None` when they do not cross, or twist.
 fn corners((a, b): &(Line, Line), (c, d): &(Line, Line)) -> Option<[Point; 4]> {
-    let corners = [a.crossing(c)?, a.crossing(d)?, b.crossing(d)?, b.crossing(c)?];
+    let corners = [a.crossing(*c)?, a.crossing(*d)?, b.crossing(*d)?, b.crossing(*c)?];
     let turn = |i: usize| {
         let (p, q, r) = (corners[i], corners[(i + 1) % 4], corners[(i + 2) % 4]);
         let (ux, uy, vx, vy) = (q.x - p.x, q.y - p.y, r.x - q.x, r.y - q.y);

@@ -28,7 +28,7 @@ pub fn rectify(image: &Image, corners: &[Point; 4]) -> Image {
 /// The picture turned clockwise by quarters, 0 to 3.
 pub fn turned(image: &Image, quarters: u8) -> Image {
     let (width, height) = (image.width(), image.height());
-    let (out_width, out_height) = if quarters % 2 == 0 { (width, height) } else { (height, width) };
+    let (out_width, out_height) = if quarters.is_multiple_of(2) { (width, height) } else { (height, width) };
     let mut pixels = Vec::with_capacity(image.pixels().len());
     for y in 0..out_height {
         for x in 0..out_width {

@@ -114,9 +114,11 @@ fn split_halves(pairs: &[Pair]) -> [f64; 2] {
     [0, 1].map(|odd| f1(half(odd), best_threshold(half(1 - odd))))
 }
 
-fn best_threshold<'p>(pairs: impl Iterator<Item = &'p Pair> + Clone) -> f32 {
+fn best_threshold<'p>(pairs: impl Iterator<Item = &'p Pair>) -> f32 {
+    let pairs: Vec<&Pair> = pairs.collect();
+    let f1 = |threshold: &f32| f1(pairs.iter().copied(), *threshold);
     let candidates = (30..95).map(|percent| percent as f32 / 100.0);
-    candidates.max_by(|a, b| f1(pairs.clone(), *a).total_cmp(&f1(pairs.clone(), *b))).unwrap_or(THRESHOLD)
+    candidates.max_by(|a, b| f1(a).total_cmp(&f1(b))).unwrap_or(THRESHOLD)
 }
 
 struct Found {
