@@ -56,7 +56,7 @@ impl App {
             body_memory: Arc::new(Semaphore::new(body_memory.min(Semaphore::MAX_PERMITS))),
             rate_limit: rate.map(|rate| RateLimit::new(rate, config.http.rate_burst.unwrap_or(rate))),
             screening: Arc::new(Screening::new(Folder::new(config.screening.lists.path(&config.data.data_dir)))),
-            blobs: Blobs::Folder(config.data.blobs_dir()),
+            blobs: Blobs::open(&config)?,
             config,
             db,
             engines,

@@ -1,40 +1,108 @@
 //! Where enrolled images are kept, if the operator wants them kept at all.
 
+use std::fmt;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::path::Path as Location;
+use object_store::{ClientConfigKey, Error, ObjectStoreExt as _, RetryConfig};
 use vultus_store::Id;
 
-/// A place for images.
-#[derive(Debug, Clone)]
+use crate::config::Config;
+
+/// Longest time of all tries of a request to a bucket: shorter than that of a request to the server.
+const S3_PATIENCE: Duration = Duration::from_secs(20);
+const S3_RETRIES: usize = 3;
+/// Longest time of one try.
+const S3_TIMEOUT: &str = "10 seconds";
+
+/// A place for images. Their keys are the same in every place, so that they can be copied from one to another.
+#[derive(Clone)]
 pub enum Blobs {
     /// A folder, one sub-folder for each account.
     Folder(PathBuf),
+    /// A bucket of a service that speaks S3.
+    S3 {
+        /// The bucket.
+        bucket: Arc<AmazonS3>,
+        /// What all names in the bucket begin with.
+        prefix: Location,
+        /// Where images may lie that were kept before there was a bucket.
+        folder: PathBuf,
+    },
+}
+
+impl fmt::Debug for Blobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(root) => write!(f, "Folder({})", root.display()),
+            // The bucket has credentials.
+            Self::S3 { prefix, .. } => write!(f, "S3(/{prefix})"),
+        }
+    }
 }
 
 impl Blobs {
+    /// The place that the configuration names. Credentials, region and endpoint of a bucket are read from the environment,
+    /// from the variables that all programs for S3 know.
+    ///
+    /// # Errors
+    /// When the address is no bucket's, or a variable is not as it must be.
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        let folder = config.data.blobs_dir();
+        let Some(url) = &config.images.blobs_url else { return Ok(Self::Folder(folder)) };
+        let (name, prefix) = bucket_and_prefix(url)
+            .with_context(|| format!("--blobs-url {url} is no bucket: give s3://BUCKET or s3://BUCKET/PREFIX"))?;
+        let retry = RetryConfig { max_retries: S3_RETRIES, retry_timeout: S3_PATIENCE, ..RetryConfig::default() };
+        let bucket = AmazonS3Builder::from_env()
+            .with_bucket_name(name)
+            .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), S3_TIMEOUT)
+            .with_retry(retry)
+            .build()
+            .context("cannot use the bucket of --blobs-url: see the AWS_ variables in docs/configuration.md")?;
+        Ok(Self::S3 { bucket: Arc::new(bucket), prefix, folder })
+    }
+
     /// Keeps the image of an embedding, and gives the key under which it is found.
     ///
     /// # Errors
     /// When the image cannot be written.
     pub async fn put(&self, account: Id, embedding: Id, image: Bytes) -> anyhow::Result<String> {
-        let Self::Folder(root) = self;
-        let key = format!("{account}/{embedding}");
-        let path = root.join(&key);
-        tokio::task::spawn_blocking(move || write(&path, &image)).await?.context("cannot keep an image")?;
+        let key = key(account, embedding);
+        match self {
+            Self::Folder(root) => {
+                let path = root.join(&key);
+                tokio::task::spawn_blocking(move || write(&path, &image)).await?.context("cannot keep an image")?;
+            }
+            Self::S3 { bucket, prefix, .. } => {
+                bucket
+                    .put(&location(prefix, &key), image.into())
+                    .await
+                    .context("cannot keep an image in the bucket")?;
+            }
+        }
         Ok(key)
     }
 
     /// The image under a key; none if it is not there.
     ///
     /// # Errors
-    /// When an image is there and cannot be read.
+    /// When an image is there and cannot be read, or a bucket does not answer.
     pub async fn get(&self, key: &str) -> anyhow::Result<Option<Bytes>> {
-        let Self::Folder(root) = self;
-        match tokio::fs::read(root.join(key)).await {
+        if let Self::S3 { bucket, prefix, .. } = self {
+            let context = "cannot read a kept image from the bucket";
+            match bucket.get(&location(prefix, key)).await {
+                Err(Error::NotFound { .. }) => {}
+                found => return Ok(Some(found.context(context)?.bytes().await.context(context)?)),
+            }
+        }
+        match tokio::fs::read(self.folder().join(key)).await {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             read => Ok(Some(read.context("cannot read a kept image")?.into())),
         }
@@ -43,11 +111,16 @@ impl Blobs {
     /// Removes images. One that is gone already is no error, so that a removal can be repeated.
     ///
     /// # Errors
-    /// When an image is there and cannot be removed.
+    /// When an image is there and cannot be removed, or a bucket does not answer.
     pub async fn remove(&self, keys: &[String]) -> anyhow::Result<()> {
-        let Self::Folder(root) = self;
         for key in keys {
-            match tokio::fs::remove_file(root.join(key)).await {
+            if let Self::S3 { bucket, prefix, .. } = self {
+                match bucket.delete(&location(prefix, key)).await {
+                    Ok(()) | Err(Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error).context("cannot remove a kept image from the bucket"),
+                }
+            }
+            match tokio::fs::remove_file(self.folder().join(key)).await {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(error).context("cannot remove a kept image");
                 }
@@ -56,6 +129,35 @@ impl Blobs {
         }
         Ok(())
     }
+
+    /// Removes images of embeddings that are deleted, if that can be done at once: otherwise the job does it that was
+    /// queued with the deletion.
+    pub async fn remove_now(&self, keys: &[String]) {
+        if let Err(error) = self.remove(keys).await {
+            tracing::warn!(error = format!("{error:#}"), "kept images are removed later");
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Folder(folder) | Self::S3 { folder, .. } => folder,
+        }
+    }
+}
+
+/// The key of the image of an embedding.
+pub fn key(account: Id, embedding: Id) -> String {
+    format!("{account}/{embedding}")
+}
+
+fn bucket_and_prefix(url: &str) -> Option<(&str, Location)> {
+    let name = url.strip_prefix("s3://")?;
+    let (bucket, prefix) = name.split_once('/').unwrap_or((name, ""));
+    Some((bucket, Location::parse(prefix).ok()?)).filter(|(bucket, _)| !bucket.is_empty())
+}
+
+fn location(prefix: &Location, key: &str) -> Location {
+    key.split('/').fold(prefix.clone(), Location::join)
 }
 
 fn write(path: &Path, image: &[u8]) -> io::Result<()> {

@@ -9,6 +9,7 @@ use crate::collections;
 use crate::db::{Backend, Db, Tx};
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
+use crate::jobs::{self, Job};
 use crate::tombstones;
 use crate::vector::{self, Vector};
 use crate::vectors;
@@ -87,7 +88,8 @@ pub async fn append(db: &Db, account: Id, enrollment: Id, new: &[NewEmbedding], 
     tx.commit().await
 }
 
-/// Deletes one embedding of an enrollment; those behind it move up. Returns the key of its image, if one is kept.
+/// Deletes one embedding of an enrollment; those behind it move up. Returns the key of its image, if one is kept; the
+/// job that removes the image is queued.
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`] for the enrollment or the embedding, and [`Error::LastEmbedding`].
@@ -114,6 +116,9 @@ pub async fn delete(db: &Db, account: Id, enrollment: Id, id: Id, now: Micros) -
     sql!(execute, &mut tx, text, account, enrollment)?;
     collections::touch(&mut tx, account, None, enrollment, 0, now).await?;
     tombstones::insert(&mut tx, account, Kind::Embedding, id, now).await?;
+    if image.is_some() {
+        jobs::queue(&mut tx, Job::RemoveImage, account, id, now).await?;
+    }
     tx.commit().await?;
     Ok(image)
 }
@@ -161,11 +166,18 @@ pub(crate) async fn insert_from(
     vectors::follow(tx, account, enrollment).await
 }
 
-/// Deletes the embeddings of an enrollment and returns the keys of their images.
-pub(crate) async fn delete_all_of(tx: &mut Tx, account: Id, enrollment: Id) -> Result<Vec<String>> {
-    let text = "delete from embeddings where account_id = $1 and enrollment_id = $2 returning image_key";
-    let rows: Vec<(Option<String>,)> = sql!(fetch_all, tx, text, account, enrollment)?;
-    Ok(rows.into_iter().filter_map(|(key,)| key).collect())
+/// Deletes the embeddings of an enrollment, has their images removed, and returns the keys of these.
+pub(crate) async fn delete_all_of(tx: &mut Tx, account: Id, enrollment: Id, now: Micros) -> Result<Vec<String>> {
+    let text = "delete from embeddings where account_id = $1 and enrollment_id = $2 returning id, image_key";
+    let rows: Vec<(Id, Option<String>)> = sql!(fetch_all, &mut *tx, text, account, enrollment)?;
+    let mut images = Vec::new();
+    for (id, image) in rows {
+        if let Some(image) = image {
+            jobs::queue(tx, Job::RemoveImage, account, id, now).await?;
+            images.push(image);
+        }
+    }
+    Ok(images)
 }
 
 /// Fails unless the account has this enrollment.

@@ -226,7 +226,7 @@ pub async fn update_facts(db: &Db, account: Id, id: Id, new: &FactsUpdate, now: 
 /// What a deleted enrollment leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deleted {
-    /// The keys of its images.
+    /// The keys of its images; the jobs that remove them are queued.
     pub images: Vec<String>,
     /// The collections that it was in.
     pub collections: Vec<Id>,
@@ -241,7 +241,7 @@ pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Deleted
     collections::touch(&mut tx, account, None, id, -1, now).await?;
     let text = "delete from members where account_id = $1 and enrollment_id = $2 returning collection_id";
     let collections: Vec<(Id,)> = sql!(fetch_all, &mut tx, text, account, id)?;
-    let images = embeddings::delete_all_of(&mut tx, account, id).await?;
+    let images = embeddings::delete_all_of(&mut tx, account, id, now).await?;
     let text = "delete from enrollments where account_id = $1 and id = $2";
     if sql!(execute, &mut tx, text, account, id)? == 0 {
         return Err(tombstones::missing(&mut tx, account, Kind::Enrollment, id).await);

@@ -13,12 +13,15 @@ use crate::ids::{Id, Micros};
 pub enum Job {
     /// Fit the classifier of a collection.
     Fit,
+    /// Remove the kept image of an embedding that was deleted.
+    RemoveImage,
 }
 
 impl Job {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Fit => "fit",
+            Self::RemoveImage => "remove_image",
         }
     }
 }

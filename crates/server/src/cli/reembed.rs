@@ -60,7 +60,7 @@ async fn gather(db: &Db, config: &Config, model: &str, engines: &Arc<Pool<Engine
     if let Err(reason) = engines.loaded().await {
         bail!("cannot load the models: {reason}");
     }
-    let blobs = Blobs::Folder(config.data.blobs_dir());
+    let blobs = Blobs::open(config)?;
     let threads = config.engine.engine_threads.map_or(1, NonZeroUsize::get);
     let (mut after, mut unusable): (Option<Id>, usize) = (None, 0);
     loop {

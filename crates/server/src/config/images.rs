@@ -12,9 +12,13 @@ pub struct Images {
     /// Most pixels of an image (width x height).
     #[arg(long, env = "VULTUS_MAX_IMAGE_PIXELS", default_value_t = 50_000_000, value_name = "N")]
     pub max_image_pixels: u64,
-    /// Keep enrolled images in the data directory. Without it only embeddings are stored, never a picture.
+    /// Keep enrolled images. Without it only embeddings are stored, never a picture.
     #[arg(long, env = "VULTUS_KEEP_IMAGES")]
     pub keep_images: bool,
+    /// Where images are kept: `s3://BUCKET/PREFIX`, with the credentials, region and endpoint of the usual AWS_ variables
+    /// [default: `blobs` in the data directory].
+    #[arg(long, env = "VULTUS_BLOBS_URL", value_name = "URL")]
+    pub blobs_url: Option<String>,
 }
 
 impl Images {

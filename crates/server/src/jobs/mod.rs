@@ -9,6 +9,7 @@ use vultus_store::Db;
 
 pub use worker::run;
 
+use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::model::Model;
 
@@ -17,6 +18,8 @@ use crate::model::Model;
 pub struct Tools {
     /// The rows.
     pub db: Db,
+    /// Where kept images are.
+    pub blobs: Blobs,
     /// The recognition model whose embeddings are in use.
     pub model: Model,
     /// How long changes of a collection are gathered before its classifier is fitted.
@@ -27,8 +30,9 @@ impl Tools {
     /// The tools of a server or worker with this configuration.
     ///
     /// # Errors
-    /// When the manifest of the models cannot be read.
+    /// When the manifest of the models cannot be read, or the configured place of images is none.
     pub fn new(config: &Config, db: Db) -> anyhow::Result<Self> {
-        Ok(Self { db, model: Model::configured(&config.data)?, refit_delay: config.matching.refit_delay })
+        let (blobs, model) = (Blobs::open(config)?, Model::configured(&config.data)?);
+        Ok(Self { db, blobs, model, refit_delay: config.matching.refit_delay })
     }
 }

@@ -6,7 +6,7 @@ use vultus_store::jobs::{self, Claim, Job};
 use vultus_store::{Db, vectors};
 
 use super::{Tools, fit};
-use crate::clock;
+use crate::{blobs, clock};
 
 /// How often an idle worker looks for jobs.
 const IDLE: Duration = Duration::from_secs(1);
@@ -45,9 +45,13 @@ async fn next(tools: &Tools) -> vultus_store::Result<bool> {
     let now = clock::now_us();
     // Changes come in bursts: a fit waits a little, so that one does for all of them.
     let due = now - tools.refit_delay.as_micros() as i64;
-    let Some(claim) = jobs::claim(&tools.db, Job::Fit, due, now, now + LEASE_US).await? else { return Ok(false) };
+    let claim = match jobs::claim(&tools.db, Job::RemoveImage, now, now, now + LEASE_US).await? {
+        Some(claim) => Some(claim),
+        None => jobs::claim(&tools.db, Job::Fit, due, now, now + LEASE_US).await?,
+    };
+    let Some(claim) = claim else { return Ok(false) };
     let done = tokio::select! {
-        done = fit::run(tools, &claim) => done,
+        done = run_one(tools, &claim) => done,
         error = hold(tools, &claim) => return Err(error),
     };
     match done {
@@ -67,6 +71,13 @@ async fn tend(db: &Db) {
     }
 }
 
+async fn run_one(tools: &Tools, claim: &Claim) -> anyhow::Result<()> {
+    match claim.job {
+        Job::Fit => fit::run(tools, claim).await,
+        Job::RemoveImage => tools.blobs.remove(&[blobs::key(claim.account, claim.subject)]).await,
+    }
+}
+
 /// Holds on to a job for as long as it takes.
 async fn hold(tools: &Tools, claim: &Claim) -> vultus_store::Error {
     loop {
@@ -81,6 +92,8 @@ async fn give_up(tools: &Tools, claim: &Claim, error: &anyhow::Error) -> vultus_
     let Claim { job, subject, attempt, .. } = claim;
     tracing::error!(?job, %subject, attempt, error = format!("{error:#}"), "a job failed");
     let pause = clock::SECOND_US << attempt.min(&TRIES);
-    let due = (*attempt < TRIES).then(|| clock::now_us() + pause);
+    // What was deleted must go, however long that takes.
+    let again = *job == Job::RemoveImage || *attempt < TRIES;
+    let due = again.then(|| clock::now_us() + pause);
     jobs::fail(&tools.db, claim, &format!("{error:#}"), due).await
 }

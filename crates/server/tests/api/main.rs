@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
+mod blobs;
 mod collection;
 mod collections_command;
 mod configuration;

@@ -2,7 +2,7 @@ use tokio::task::JoinSet;
 use vultus_store::fits::{self, Fit};
 use vultus_store::jobs::{self, Job};
 use vultus_store::rejections::{self, NewRejection};
-use vultus_store::{Kind, Micros, collections};
+use vultus_store::{Id, Kind, Micros, collections, embeddings, enrollments};
 
 use crate::world::{MODEL, World, assert_fails, new_id, now, on_each_database};
 
@@ -159,6 +159,28 @@ async fn the_newest_rejections_are_kept_and_ask_for_a_fit() {
         assert_eq!(claim(&world).await.unwrap().subject, home);
         vultus_store::enrollments::delete(db, account, ada, now()).await.unwrap();
         assert_eq!(rejections::list(db, account, home, MODEL).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn images_of_what_is_deleted_are_to_be_removed() {
+    on_each_database(async |world| {
+        let person = world.enroll("Ada", 3, None).await;
+        let ids: Vec<Id> =
+            embeddings::list(&world.db, world.account, person).await.unwrap().into_iter().map(|row| row.id).collect();
+        embeddings::delete(&world.db, world.account, person, ids[1], now()).await.unwrap();
+        let claim = async || {
+            let time = now();
+            jobs::claim(&world.db, Job::RemoveImage, time, time, time + 1000 * LEASE).await.unwrap()
+        };
+        let first = claim().await.unwrap();
+        assert_eq!((first.account, first.subject), (world.account, ids[1]));
+        assert_eq!(claim().await, None);
+        enrollments::delete(&world.db, world.account, person, now()).await.unwrap();
+        let mut others = [claim().await.unwrap().subject, claim().await.unwrap().subject];
+        others.sort_unstable();
+        assert_eq!((others, claim().await), ([ids[0], ids[2]], None));
     })
     .await;
 }

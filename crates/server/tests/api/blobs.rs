@@ -1,0 +1,126 @@
+//! Kept images in a bucket of a real server that speaks S3.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use reqwest::Method;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::app::{Reply, base64, client, reply};
+use crate::pictures::photo;
+use crate::start::{Server, output, until_ready, vultus};
+
+const ACCESS_KEY: &str = "reception";
+const SECRET_KEY: &str = "a secret of the tests";
+
+/// Serves the folders in `root` as buckets until the task is aborted.
+async fn serve_s3(root: &Path, address: &str) -> (SocketAddr, JoinHandle<()>) {
+    let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root).unwrap());
+    service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+    let service = service.build();
+    let listener = TcpListener::bind(address).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        // Connections end with the task.
+        let mut connections = JoinSet::new();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let service = service.clone();
+            connections.spawn(async move {
+                let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    (address, serving)
+}
+
+/// The objects in a bucket: the files in its folder but for the server's own.
+fn objects(folder: &Path) -> Vec<PathBuf> {
+    let items = std::fs::read_dir(folder).into_iter().flatten().map(|item| item.unwrap().path());
+    let own = |path: &PathBuf| !path.file_name().unwrap().to_str().unwrap().starts_with('.');
+    items.filter(own).flat_map(|path| if path.is_dir() { objects(&path) } else { vec![path] }).collect()
+}
+
+/// The program, keeping images in a bucket.
+struct Keeping {
+    address: String,
+    key: String,
+    _server: Server,
+}
+
+impl Keeping {
+    fn start(data: &Path, s3: SocketAddr) -> Self {
+        let made = output(data, &["keys", "create", "--account", "acme", "--name", "test", "--json"]);
+        let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+        let options = ["--keep-images", "--blobs-url", "s3://pictures/of/people", "--listen", "127.0.0.1:0"];
+        let mut command = vultus(data, &[&["serve"][..], &options].concat());
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        command.env("AWS_ENDPOINT_URL_S3", format!("http://{s3}")).env("AWS_ALLOW_HTTP", "true");
+        command.env("AWS_REGION", "eu-central-1").stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut server = Server(command.spawn().unwrap());
+        let address = server.address();
+        Self { address, key: made["key"].as_str().unwrap().to_owned(), _server: server }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Value) -> Reply {
+        let request = client().request(method, format!("http://{}{path}", self.address));
+        reply(request.header("x-api-key", &self.key).body(body.to_string())).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kept_images_go_to_the_bucket_and_leave_it_with_the_person() {
+    let (parent, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir(root.path().join("pictures")).unwrap();
+    let people = root.path().join("pictures/of/people");
+    let (address, serving) = serve_s3(root.path(), "127.0.0.1:0").await;
+    let server = Keeping::start(parent.path(), address);
+    until_ready(&server.address).await;
+
+    let image = photo("collins");
+    let body = json!({"img0": base64(&image), "img1": base64(&image), "name": "Eileen"});
+    let id = server.call(Method::POST, "/v1/enroll", body).await.ok()["data"]["enrollment_id"].clone();
+    let kept = objects(&people);
+    assert_eq!(kept.len(), 2);
+    assert!(kept.iter().all(|path| std::fs::read(path).unwrap() == image));
+    assert!(!parent.path().join("blobs").exists(), "nothing in the data directory");
+
+    let entry = server.call(Method::GET, "/v1/enroll", json!({"id": id})).await.ok()["data"][0].clone();
+    let embedding = entry["embeddings"][0].as_str().unwrap().to_owned();
+    let one = json!({"enrollment_id": id, "embedding_id": embedding});
+    server.call(Method::DELETE, "/v1/enroll/embedding", one).await.ok();
+    let left = objects(&people);
+    assert!(left.len() == 1 && !left[0].ends_with(&embedding), "{left:?}");
+
+    // One that was kept in the folder before there was a bucket goes too.
+    let former = parent.path().join("blobs").join(left[0].strip_prefix(&people).unwrap());
+    std::fs::create_dir_all(former.parent().unwrap()).unwrap();
+    std::fs::write(&former, &image).unwrap();
+    server.call(Method::DELETE, "/v1/enroll", json!({"enrollment_id": id})).await.ok();
+    assert_eq!((objects(&people).len(), former.exists()), (0, false));
+
+    // Without the bucket nobody is enrolled, rather than somebody without the image; who is deleted is gone from the
+    // bucket when it is back.
+    let body = json!({"img0": base64(&image), "name": "Eileen"});
+    let id = server.call(Method::POST, "/v1/enroll", body.clone()).await.ok()["data"]["enrollment_id"].clone();
+    serving.abort();
+    server.call(Method::POST, "/v1/enroll", body).await.problem(500, "internal");
+    server.call(Method::DELETE, "/v1/enroll", json!({"enrollment_id": id})).await.ok();
+    assert_eq!(server.call(Method::GET, "/v1/enroll", json!({})).await.ok()["data"], json!([]));
+    assert_eq!(objects(&people).len(), 1);
+    let (_, serving) = serve_s3(root.path(), &address.to_string()).await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !objects(&people).is_empty() {
+        assert!(Instant::now() < deadline, "the image stays");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    serving.abort();
+}
