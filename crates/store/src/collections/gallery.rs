@@ -163,7 +163,10 @@ impl Reader {
 }
 
 /// One row for each embedding of a member.
-type MemberRow = (String, Option<String>, Option<String>, Id, Vector);
+type MemberRow = (Id, String, Option<String>, Option<String>, Id, Vector);
+
+/// Enrollments asked for in one statement: as many as an identification looks at.
+const TOGETHER: usize = 8;
 
 /// Those of the enrollments that are members of the collection now, with their embeddings by `model`, in the given order.
 /// Members without any are left out.
@@ -171,22 +174,37 @@ type MemberRow = (String, Option<String>, Option<String>, Id, Vector);
 /// # Errors
 /// Only those of the database.
 pub async fn members(db: &Db, account: Id, collection: Id, model: &str, ids: &[Id]) -> Result<Vec<Member>> {
-    let mut tx = db.read_snapshot().await?;
     let mut members = Vec::with_capacity(ids.len());
-    for id in ids {
-        let text = "select e.name, e.external_id, e.metadata, b.id, b.vector from members m \
+    if ids.is_empty() {
+        return Ok(members);
+    }
+    let mut tx = db.read_snapshot().await?;
+    for ids in ids.chunks(TOGETHER) {
+        let text = "select e.id, e.name, e.external_id, e.metadata, b.id, b.vector from members m \
                     join enrollments e on e.id = m.enrollment_id join embeddings b on b.enrollment_id = e.id \
-                    where m.account_id = $1 and m.collection_id = $2 and m.enrollment_id = $3 and b.model = $4 \
-                    order by b.position";
-        let rows: Vec<MemberRow> = sql!(fetch_all, &mut tx, text, account, collection, *id, model)?;
-        let Some((name, external_id, metadata, ..)) = rows.first() else { continue };
-        members.push(Member {
-            id: *id,
-            name: name.clone(),
-            external_id: external_id.clone(),
-            metadata: metadata.clone(),
-            embeddings: rows.into_iter().map(|(.., id, Vector(vector))| (id, vector)).collect(),
-        });
+                    where m.account_id = $1 and m.collection_id = $2 and b.model = $3 and \
+                    m.enrollment_id in ($4, $5, $6, $7, $8, $9, $10, $11) order by e.id, b.position";
+        // The statement has room for so many: the last one fills it.
+        let [a, b, c, d, e, f, g, h]: [Id; TOGETHER] = std::array::from_fn(|at| ids[at.min(ids.len() - 1)]);
+        let rows = sql!(fetch_all, &mut tx, text, account, collection, model, a, b, c, d, e, f, g, h)?;
+        let mut found = from_rows(rows);
+        for id in ids {
+            members.extend(found.iter().position(|member| member.id == *id).map(|at| found.swap_remove(at)));
+        }
     }
     Ok(members)
+}
+
+/// Members from rows of which those of each stand together.
+fn from_rows(rows: Vec<MemberRow>) -> Vec<Member> {
+    let mut members: Vec<Member> = Vec::new();
+    for (id, name, external_id, metadata, embedding, Vector(vector)) in rows {
+        if members.last().is_none_or(|last| last.id != id) {
+            members.push(Member { id, name, external_id, metadata, embeddings: Vec::new() });
+        }
+        if let Some(member) = members.last_mut() {
+            member.embeddings.push((embedding, vector));
+        }
+    }
+    members
 }

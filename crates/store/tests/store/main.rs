@@ -9,6 +9,7 @@ mod isolation;
 mod jobs;
 mod keys;
 mod lists;
+mod postgres;
 mod sqlite;
 mod vectors;
 mod world;
