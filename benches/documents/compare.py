@@ -3,7 +3,7 @@
     apt-get install tesseract-ocr
     cargo build --release -p vultus
     python3 -m venv target/documents
-    target/documents/bin/pip install passporteye==2.2.2 zxing-cpp==3.1.0 opencv-python-headless
+    target/documents/bin/pip install passporteye==2.2.2 zxing-cpp==3.1.1 opencv-python-headless
     target/documents/bin/python benches/documents/compare.py --data DIR
 
 DIR holds the folders `documents`, `aamva` and `pdf417` of `vultus evaluate`. A zone counts when all its lines are right
