@@ -162,6 +162,9 @@ pub(crate) async fn insert_from(
             execute, &mut *tx, text, id, account, enrollment, position, model, dimension, bytes, quality, image_key,
             now
         )?;
+        if image_key.is_some() {
+            jobs::forget(tx, account, *id).await?;
+        }
     }
     vectors::follow(tx, account, enrollment).await
 }

@@ -13,7 +13,7 @@ use crate::ids::{Id, Micros};
 pub enum Job {
     /// Fit the classifier of a collection.
     Fit,
-    /// Remove the kept image of an embedding that was deleted.
+    /// Remove the kept image of an embedding that was deleted, or that was not stored in the end.
     RemoveImage,
 }
 
@@ -50,6 +50,18 @@ pub async fn fit_soon(db: &Db, account: Id, collection: Id, due: Micros) -> Resu
     tx.commit().await
 }
 
+/// Has the images of embeddings removed at `due`, unless the embeddings are stored until then.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn remove_images_at(db: &Db, account: Id, embeddings: &[Id], due: Micros) -> Result<()> {
+    let mut tx = db.write(account).await?;
+    for embedding in embeddings {
+        queue(&mut tx, Job::RemoveImage, account, *embedding, due).await?;
+    }
+    tx.commit().await
+}
+
 pub(crate) async fn queue(tx: &mut Tx, job: Job, account: Id, subject: Id, due: Micros) -> Result<()> {
     let text = "insert into jobs (kind, subject, account_id, state, again, due, attempts) \
                 values ($1, $2, $3, 'queued', false, $4, 0) \
@@ -61,7 +73,7 @@ pub(crate) async fn queue(tx: &mut Tx, job: Job, account: Id, subject: Id, due: 
     Ok(())
 }
 
-/// Removes the jobs of a subject that is deleted.
+/// Removes the jobs of a subject that no longer needs them.
 pub(crate) async fn forget(tx: &mut Tx, account: Id, subject: Id) -> Result<()> {
     sql!(execute, tx, "delete from jobs where account_id = $1 and subject = $2", account, subject)?;
     Ok(())

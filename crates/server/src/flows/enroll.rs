@@ -1,9 +1,11 @@
 //! Store a person's face: make an enrollment, or add pictures to one.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, FactsUpdate, NewEnrollment};
-use vultus_store::{Id, Kind, collections, embeddings, enrollments};
+use vultus_store::{Id, Kind, collections, embeddings, enrollments, jobs};
 use vultus_vision::{Calibration, DetectSize, Dominant, Embedding, Engine, Quality, dominant};
 
 use super::{Outcome, Picture, SkipReason, Skipped};
@@ -88,9 +90,10 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
         return Ok(Outcome::NoFace(skipped));
     }
     let added = usable.len();
-    let mut rows = Vec::with_capacity(added);
+    let (mut rows, mut pictures) = (Vec::with_capacity(added), Vec::with_capacity(added));
     for face in usable {
-        rows.push(row(app, account, &model, face).await?);
+        rows.push(row(&model, &face)?);
+        pictures.push(face.picture);
     }
     let similar = match &target {
         Target::New { collection: Some(collection), .. } => {
@@ -98,14 +101,11 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
         }
         _ => Vec::new(),
     };
-    let images: Vec<String> = rows.iter().filter_map(|row| row.image_key.clone()).collect();
-    match store(app, account, target, rows).await {
-        Ok(id) => Ok(Outcome::Done(Enrolled { id, added, skipped, similar })),
-        Err(error) => {
-            app.blobs.remove(&images).await?;
-            Err(error)
-        }
+    if app.config.images.keep_images {
+        keep(app, account, &mut rows, pictures).await?;
     }
+    let id = store(app, account, target, rows).await?;
+    Ok(Outcome::Done(Enrolled { id, added, skipped, similar }))
 }
 
 /// Embeds the usable faces and tells why others are not.
@@ -158,23 +158,32 @@ async fn similar(
     Ok(similar)
 }
 
-/// Keeps the picture if pictures are kept, and makes the row.
-async fn row(app: &App, account: Id, model: &str, face: Usable) -> Result<NewEmbedding, Error> {
-    let id = app::new_id(Kind::Embedding)?;
+/// Makes the row of a face.
+fn row(model: &str, face: &Usable) -> Result<NewEmbedding, Error> {
     let Quality { sharpness, brightness, face_size_px, yaw_deg, pitch_deg, roll_deg } = face.quality;
     let quality = serde_json::json!({
         "sharpness": sharpness, "brightness": brightness, "face_size_px": face_size_px,
         "yaw_deg": yaw_deg, "pitch_deg": pitch_deg, "roll_deg": roll_deg,
     });
-    let image_key =
-        if app.config.images.keep_images { Some(app.blobs.put(account, id, face.picture).await?) } else { None };
     Ok(NewEmbedding {
-        id,
+        id: app::new_id(Kind::Embedding)?,
         model: model.to_owned(),
         vector: face.embedding.as_slice().to_vec(),
         quality: Some(quality.to_string()),
-        image_key,
+        image_key: None,
     })
+}
+
+/// Keeps the pictures of the rows.
+async fn keep(app: &App, account: Id, rows: &mut [NewEmbedding], pictures: Vec<Bytes>) -> Result<(), Error> {
+    // If the rows are not stored in the end, for whatever reason, the pictures go when this request no longer runs.
+    let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
+    let longest = app.config.http.request_timeout + Duration::from_mins(1);
+    jobs::remove_images_at(&app.db, account, &ids, clock::now_us() + longest.as_micros() as i64).await?;
+    for (row, picture) in rows.iter_mut().zip(pictures) {
+        row.image_key = Some(app.blobs.put(account, row.id, picture).await?);
+    }
+    Ok(())
 }
 
 async fn store(app: &App, account: Id, target: Target, rows: Vec<NewEmbedding>) -> Result<Id, Error> {

@@ -4,7 +4,7 @@ use vultus_store::jobs::{self, Job};
 use vultus_store::rejections::{self, NewRejection};
 use vultus_store::{Id, Kind, Micros, collections, embeddings, enrollments};
 
-use crate::world::{MODEL, World, assert_fails, new_id, now, on_each_database};
+use crate::world::{MODEL, World, assert_fails, enrollment, new_id, now, on_each_database};
 
 const LEASE: Micros = 1_000_000;
 
@@ -181,6 +181,23 @@ async fn images_of_what_is_deleted_are_to_be_removed() {
         let mut others = [claim().await.unwrap().subject, claim().await.unwrap().subject];
         others.sort_unstable();
         assert_eq!((others, claim().await), ([ids[0], ids[2]], None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn images_are_removed_unless_their_embeddings_are_stored() {
+    on_each_database(async |world| {
+        let new = enrollment("Ada", 2, None);
+        let lost = new_id(Kind::Embedding);
+        let ids = [new.embeddings[0].id, new.embeddings[1].id, lost];
+        let due = now();
+        jobs::remove_images_at(&world.db, world.account, &ids, due).await.unwrap();
+        enrollments::insert(&world.db, world.account, &new, now()).await.unwrap();
+        let claim = async |due| jobs::claim(&world.db, Job::RemoveImage, due, due, due + LEASE).await.unwrap();
+        assert_eq!(claim(due - 1).await, None, "the request may still run");
+        assert_eq!(claim(due).await.map(|claim| claim.subject), Some(lost));
+        assert_eq!(claim(due).await, None);
     })
     .await;
 }
