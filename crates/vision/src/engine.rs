@@ -3,6 +3,7 @@
 use crate::align::align;
 use crate::calibration::Calibration;
 use crate::detect::{DetectParams, DetectSize, Detector, Face};
+use crate::document::portrait::{self, Portrait};
 use crate::embed::{EmbedParams, Embedder, Embedding};
 use crate::error::Error;
 use crate::image::{DecodeError, Decoder, Image, Limits};
@@ -117,6 +118,15 @@ impl Engine {
     /// Measures how well a face can be recognised.
     pub fn quality(&mut self, image: &Image, face: &Face, landmarks: &Landmarks) -> Quality {
         quality::measure(&mut self.resampler, image, face, landmarks)
+    }
+
+    /// The portrait on an upright document: the largest of its faces.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] or [`Error::Model`].
+    pub fn portrait(&mut self, document: &Image) -> Result<Option<Portrait>, Error> {
+        let faces = self.detect(document, DetectSize::Standard)?;
+        Ok(portrait::of(&mut self.resampler, document, &faces))
     }
 
     /// Name of the recognition model. Embeddings of different models are never comparable: store it with each.

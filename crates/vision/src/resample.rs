@@ -1,7 +1,8 @@
 //! Cuts a box out of a picture at a given size, with anti-aliasing, and turns pixels into network input.
 
-use fast_image_resize::images::{Image as Target, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::geometry::Rect;
 use crate::image::Image;
@@ -40,10 +41,11 @@ impl Resampler {
             crop_width.into(),
             crop_height.into(),
         );
-        let source = ImageRef::new(image.width(), image.height(), image.pixels(), PixelType::U8x3);
-        let target = Target::from_slice_u8(width, height, &mut pixels, PixelType::U8x3);
+        // The pixel type is named: the resizer is not compiled for all the others.
+        let source = TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.pixels());
+        let target = TypedImage::<U8x3>::from_buffer(width, height, &mut pixels);
         if let (Ok(source), Ok(mut target)) = (source, target) {
-            let resized = self.resizer.resize(&source, &mut target, &options);
+            let resized = self.resizer.resize_typed(&source, &mut target, &options);
             debug_assert!(resized.is_ok(), "{resized:?} for {rect:?} of {image:?}");
         }
         Image::from_rgb8(width, height, pixels)

@@ -1,8 +1,10 @@
 //! Checks of a document as pure functions of the evidence and a date. Each gives pass, fail or not applicable, and a
-//! sentence that says why. Nothing here looks at pixels: whether a picture is of a screen or a photocopy is not checked.
+//! sentence that says why.
 
 use super::aamva::Licence;
+use super::copy::CopySigns;
 use super::date::Date;
+use super::fields::{DocumentType, Field, Kind};
 use super::mrz::{Checked, Mrz};
 
 /// What was found on a document.
@@ -14,6 +16,12 @@ pub struct Evidence<'e> {
     pub barcode: Option<&'e Licence>,
     /// The printed lines of the front, without the zone.
     pub lines: &'e [String],
+    /// The fields that were taken from all sources.
+    pub fields: &'e [Field],
+    /// What the document is, as far as it says so.
+    pub document_type: Option<DocumentType>,
+    /// Signs of a copy in the picture.
+    pub copy: Option<CopySigns>,
     /// Whether a portrait was found; `None` when nobody looked.
     pub portrait: Option<bool>,
 }
@@ -35,8 +43,12 @@ pub enum Check {
     Age,
     /// The issuing state or jurisdiction is the claimed one.
     Region,
+    /// The document is of the claimed type.
+    Type,
     /// There is a portrait.
     Portrait,
+    /// The picture shows no sign of a photocopy or a screen.
+    Original,
 }
 
 /// How a check came out.
@@ -68,6 +80,8 @@ pub struct Claims<'c> {
     pub min_age: Option<u16>,
     /// Issuing state (three letters, as in a zone) or jurisdiction (two letters, as in a barcode).
     pub region: Option<&'c str>,
+    /// Type of the document.
+    pub document_type: Option<DocumentType>,
 }
 
 /// All checks, always in the same order.
@@ -81,7 +95,9 @@ pub fn all(evidence: &Evidence<'_>, claims: &Claims<'_>, today: Date) -> Vec<Fin
         finding(Check::BarcodeAgainstPrint, barcode_against_print(evidence)),
         finding(Check::Age, age(evidence, claims, today)),
         finding(Check::Region, region(evidence, claims)),
+        finding(Check::Type, document_type(evidence, claims)),
         finding(Check::Portrait, portrait(evidence)),
+        finding(Check::Original, original(evidence)),
     ]
 }
 
@@ -96,9 +112,10 @@ fn absent(what: &str) -> Outcome {
 }
 
 fn not_expired(evidence: &Evidence<'_>, today: Date) -> Outcome {
-    let dates = [evidence.mrz.and_then(|mrz| mrz.expiry), evidence.barcode.and_then(|licence| licence.expiry)];
+    let machine = [evidence.mrz.and_then(|mrz| mrz.expiry), evidence.barcode.and_then(|licence| licence.expiry)];
+    let dates = machine.into_iter().chain([printed_date(evidence, Kind::Expiry)]);
     // Where two sources differ the earlier date counts.
-    match dates.into_iter().flatten().min() {
+    match dates.flatten().min() {
         Some(expiry) if expiry < today => decided(false, format!("The document expired on {expiry}.")),
         Some(expiry) => decided(true, format!("The document is valid until {expiry}.")),
         None => absent("No date of expiry was read"),
@@ -106,11 +123,17 @@ fn not_expired(evidence: &Evidence<'_>, today: Date) -> Outcome {
 }
 
 fn already_valid(evidence: &Evidence<'_>, today: Date) -> Outcome {
-    match evidence.barcode.and_then(|licence| licence.issue) {
+    match evidence.barcode.and_then(|licence| licence.issue).or(printed_date(evidence, Kind::Issue)) {
         Some(issue) if issue > today => decided(false, format!("The date of issue, {issue}, has not come.")),
         Some(issue) => decided(true, format!("The document was issued on {issue}.")),
         None => absent("No date of issue was read"),
     }
+}
+
+/// The date of a field, which is of another source where the machine readable ones have none.
+fn printed_date(evidence: &Evidence<'_>, kind: Kind) -> Option<Date> {
+    let field = evidence.fields.iter().find(|field| field.kind == kind)?;
+    Date::from_yyyymmdd(&field.value.replace('-', ""))
 }
 
 fn check_digits(evidence: &Evidence<'_>) -> Outcome {
@@ -169,9 +192,10 @@ fn plain(text: &str) -> String {
 
 fn age(evidence: &Evidence<'_>, claims: &Claims<'_>, today: Date) -> Outcome {
     let Some(least) = claims.min_age else { return absent("No least age is asked for") };
-    let dates = [evidence.mrz.and_then(|mrz| mrz.birth), evidence.barcode.and_then(|licence| licence.birth)];
+    let machine = [evidence.mrz.and_then(|mrz| mrz.birth), evidence.barcode.and_then(|licence| licence.birth)];
+    let dates = machine.into_iter().chain([printed_date(evidence, Kind::Birth)]);
     // Where two sources differ the younger age counts.
-    let Some(birth) = dates.into_iter().flatten().max() else { return absent("No date of birth was read") };
+    let Some(birth) = dates.flatten().max() else { return absent("No date of birth was read") };
     let age = birth.years_until(today);
     decided(age >= least, format!("The holder is {age} years old; {least} are asked for."))
 }
@@ -189,6 +213,35 @@ fn region(evidence: &Evidence<'_>, claims: &Claims<'_>) -> Outcome {
     decided(same, format!("The document is issued by {}; {claimed} is claimed.", found.join(", ")))
 }
 
+fn document_type(evidence: &Evidence<'_>, claims: &Claims<'_>) -> Outcome {
+    let Some(claimed) = claims.document_type else { return absent("No type is claimed") };
+    let Some(found) = evidence.document_type else { return absent("Nothing says what the document is") };
+    decided(found == claimed, format!("The document is {}; {} is claimed.", type_name(found), type_name(claimed)))
+}
+
+fn type_name(document_type: DocumentType) -> &'static str {
+    match document_type {
+        DocumentType::DrivingLicence => "a driving licence",
+        DocumentType::IdentityCard => "an identity card",
+        DocumentType::Passport => "a passport",
+        DocumentType::Visa => "a visa",
+        DocumentType::InsuranceCard => "a medical insurance card",
+    }
+}
+
+fn original(evidence: &Evidence<'_>) -> Outcome {
+    match evidence.copy {
+        None => absent("The picture was not looked at for signs of a copy"),
+        Some(signs) if signs.looks_like_a_screen() => {
+            decided(false, "The picture has the grid of a screen: photograph the document itself.".into())
+        }
+        Some(signs) if signs.looks_photocopied() => {
+            decided(false, "The picture has no colour, as of a photocopy: photograph the document itself.".into())
+        }
+        Some(_) => decided(true, "There is no sign of a photocopy or a screen; a good colour print has none.".into()),
+    }
+}
+
 fn portrait(evidence: &Evidence<'_>) -> Outcome {
     match evidence.portrait {
         Some(true) => decided(true, "There is a portrait.".into()),
@@ -200,6 +253,7 @@ fn portrait(evidence: &Evidence<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::fields::Source;
     use crate::document::mrz::parse;
 
     fn today() -> Date {
@@ -212,7 +266,8 @@ mod tests {
 
     #[test]
     fn nothing_applies_to_no_evidence() {
-        let verdicts = verdicts(&Evidence::default(), &Claims { min_age: Some(18), region: Some("UTO") });
+        let claims = Claims { min_age: Some(18), region: Some("UTO"), document_type: Some(DocumentType::Passport) };
+        let verdicts = verdicts(&Evidence::default(), &claims);
         assert!(verdicts.iter().all(|(_, verdict)| *verdict == Verdict::NotApplicable), "{verdicts:?}");
     }
 
@@ -221,8 +276,16 @@ mod tests {
         let lines = ["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"];
         let mrz = parse(&lines, today()).unwrap();
         let print = ["Eriksson".to_owned(), "L898902 C3".to_owned()];
-        let evidence = Evidence { mrz: Some(&mrz), lines: &print, portrait: Some(true), ..Evidence::default() };
-        let found = verdicts(&evidence, &Claims { min_age: Some(53), region: Some("uto") });
+        let evidence = Evidence {
+            mrz: Some(&mrz),
+            lines: &print,
+            portrait: Some(true),
+            document_type: Some(DocumentType::Passport),
+            copy: Some(CopySigns { colour: 20.0, grid: 0.0 }),
+            ..Evidence::default()
+        };
+        let claims = Claims { min_age: Some(53), region: Some("uto"), document_type: Some(DocumentType::Visa) };
+        let found = verdicts(&evidence, &claims);
         let expected = [
             (Check::NotExpired, Verdict::Fail),
             (Check::AlreadyValid, Verdict::NotApplicable),
@@ -231,9 +294,41 @@ mod tests {
             (Check::BarcodeAgainstPrint, Verdict::NotApplicable),
             (Check::Age, Verdict::Fail),
             (Check::Region, Verdict::Pass),
+            (Check::Type, Verdict::Fail),
             (Check::Portrait, Verdict::Pass),
+            (Check::Original, Verdict::Pass),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn printed_dates_count_where_nothing_else_has_them() {
+        let field = |kind, value: &str| Field {
+            kind,
+            value: value.into(),
+            source: Source::Ocr,
+            confidence: 0.9,
+            agreement: None,
+        };
+        let fields =
+            [field(Kind::Issue, "2027-01-01"), field(Kind::Expiry, "2026-11-21"), field(Kind::Birth, "2008-11-22")];
+        let evidence = Evidence { fields: &fields, ..Evidence::default() };
+        let findings = all(&evidence, &Claims { min_age: Some(18), ..Claims::default() }, today());
+        let verdict = |check| findings.iter().find(|finding| finding.check == check).unwrap().verdict;
+        assert_eq!(verdict(Check::NotExpired), Verdict::Pass);
+        assert_eq!(verdict(Check::AlreadyValid), Verdict::Fail);
+        assert_eq!(verdict(Check::Age), Verdict::Fail);
+    }
+
+    #[test]
+    fn copies_are_named() {
+        let reason = |colour, grid| {
+            let evidence = Evidence { copy: Some(CopySigns { colour, grid }), ..Evidence::default() };
+            let findings = all(&evidence, &Claims::default(), today());
+            findings.into_iter().find(|f| f.check == Check::Original).map(|f| (f.verdict, f.reason)).unwrap()
+        };
+        assert!(reason(20.0, 0.9).1.contains("screen") && reason(20.0, 0.9).0 == Verdict::Fail);
+        assert!(reason(1.0, 0.0).1.contains("photocopy") && reason(1.0, 0.0).0 == Verdict::Fail);
     }
 
     #[test]

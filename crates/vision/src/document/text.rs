@@ -1,6 +1,7 @@
 //! Where lines of text are: the segmentation network of PP-OCR (differentiable binarisation, Liao et al. 2020) and the
 //! boxes around what it marks.
 
+use super::rectify::turned_point;
 use crate::error::Error;
 use crate::geometry::{Point, Rect};
 use crate::image::Image;
@@ -47,6 +48,13 @@ impl TextBox {
     #[must_use]
     pub fn towards(&self, angle: f32) -> TextBox {
         if (self.angle - angle).cos() < 0.0 { self.reversed() } else { *self }
+    }
+
+    /// The same box when a picture of this size is turned clockwise by quarters.
+    #[must_use]
+    pub fn turned(&self, size: (f32, f32), quarters: u8) -> TextBox {
+        let angle = self.angle + f32::from(quarters) * std::f32::consts::FRAC_PI_2;
+        TextBox { center: turned_point(self.center, size, quarters), angle, ..*self }
     }
 
     /// The same box read from its other end.

@@ -56,6 +56,8 @@ pub enum Class {
     Digit,
     /// `M`, `F`, `X` and the filler.
     Sex,
+    /// Second character of the document code: letters, and the digits of US cards (C1, C2) and driving licences (D1).
+    Code,
     /// Every character of the zone.
     Any,
 }
@@ -68,6 +70,7 @@ impl Class {
                 Class::Letter => c.is_ascii_uppercase(),
                 Class::Digit => c.is_ascii_digit(),
                 Class::Sex => matches!(c, 'M' | 'F' | 'X'),
+                Class::Code => c.is_ascii_uppercase() || matches!(c, '1' | '2'),
                 Class::Any => c.is_ascii_uppercase() || c.is_ascii_digit(),
             }
     }
@@ -100,9 +103,15 @@ impl Layout {
             }
             Some(Field::Birth | Field::Expiry) => Class::Digit,
             Some(Field::Sex) => Class::Sex,
-            // The first letter says what the document is; the second is the state's own choice, a digit at times.
-            Some(Field::Code) if column == 0 => Class::Letter,
-            Some(Field::Code | Field::Number | Field::Optional) | None => Class::Any,
+            // The first letter says what the document is; the second is the state's own choice.
+            Some(Field::Code) => {
+                if column == 0 {
+                    Class::Letter
+                } else {
+                    Class::Code
+                }
+            }
+            Some(Field::Number | Field::Optional) | None => Class::Any,
         }
     }
 
