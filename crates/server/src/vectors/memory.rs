@@ -22,7 +22,10 @@ use crate::error::Error;
 const WORTH_A_SNAPSHOT: usize = 10_000;
 
 /// The galleries by collection.
-pub struct Memory {
+pub struct Memory(Arc<Galleries>);
+
+/// What the tasks share that bring galleries here.
+struct Galleries {
     db: Db,
     places: Cache<Arc<Place>>,
     folder: Folder,
@@ -33,25 +36,41 @@ impl Memory {
     /// Keeps galleries of at most `capacity` embeddings in all, those that were used last. Snapshots are kept in `folder`; a
     /// search in a large collection takes up to `threads` threads.
     pub fn new(db: Db, capacity: usize, folder: PathBuf, threads: usize) -> Self {
-        Self { db, places: Cache::new(capacity), folder: Folder(folder), threads }
+        Self(Arc::new(Galleries { db, places: Cache::new(capacity), folder: Folder(folder), threads }))
     }
 
-    /// Brings the gallery of a space here, as new as the space is.
+    /// The place of a gallery that is as new as the space is.
     async fn arrive(&self, space: &Space<'_>) -> Result<Arc<Place>, Error> {
-        let place = self.places.get_or_insert(space.collection, Arc::default);
+        let place = self.0.places.get_or_insert(space.collection, Arc::default);
         if place.is_current(space) {
             return Ok(place);
         }
+        // In a task of its own: a large gallery takes longer than a client waits, and is not begun anew for each.
+        let (galleries, arriving, state) = (self.0.clone(), place.clone(), space.state.clone());
+        let (account, collection, dimension, model) =
+            (space.account, space.collection, space.dimension, space.model.to_owned());
+        let bring = tokio::spawn(async move {
+            let space = Space { account, collection, state: &state, model: &model, dimension };
+            galleries.bring(&space, &arriving).await
+        });
+        bring.await.map_err(|_| Error::Panicked)??;
+        Ok(place)
+    }
+}
+
+impl Galleries {
+    /// Brings the gallery of a space to its place, as new as the space is.
+    async fn bring(&self, space: &Space<'_>, place: &Arc<Place>) -> Result<(), Error> {
         let arriving = place.arriving.lock().await;
-        if !place.is_current(space) && !self.catch_up(space, &place).await? {
-            self.fetch(space, &place).await?;
+        if !place.is_current(space) && !self.catch_up(space, place).await? {
+            self.fetch(space, place).await?;
         }
         drop(arriving);
         let embeddings = place.with(|here| here.gallery.len()).unwrap_or_default();
         self.places.weigh(space.collection, embeddings);
         self.check_budget(embeddings)?;
-        self.index_when_due(&place);
-        Ok(place)
+        self.index_when_due(place);
+        Ok(())
     }
 
     /// Applies what changed since; false when that is not known.
@@ -132,7 +151,7 @@ impl VectorIndex for Memory {
     ) -> BoxFuture<'a, Result<Vec<Vec<Hit>>, Error>> {
         async move {
             let place = self.arrive(&space).await?;
-            let threads = self.threads;
+            let threads = self.0.threads;
             let search = move || {
                 let probes: Vec<&[f32]> = probes.iter().map(Vec::as_slice).collect();
                 place.with(|here| here.gallery.search_many(&probes, limit, threads)).unwrap_or_default()
@@ -150,10 +169,10 @@ impl VectorIndex for Memory {
     fn forget<'a>(&'a self, enrollment: Id, collections: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
         async move {
             for collection in collections {
-                if let Some(place) = self.places.get(*collection) {
+                if let Some(place) = self.0.places.get(*collection) {
                     place.change(|here| Arc::make_mut(&mut here.gallery).remove_subject(&enrollment.number()));
                 }
-                let (folder, collection) = (self.folder.clone(), *collection);
+                let (folder, collection) = (self.0.folder.clone(), *collection);
                 blocking(move || folder.remove(collection)).await?.context("cannot remove a snapshot")?;
             }
             Ok(())
@@ -163,8 +182,8 @@ impl VectorIndex for Memory {
 
     fn forget_collection(&self, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
         async move {
-            self.places.remove(collection);
-            let folder = self.folder.clone();
+            self.0.places.remove(collection);
+            let folder = self.0.folder.clone();
             Ok(blocking(move || folder.remove(collection)).await?.context("cannot remove a snapshot")?)
         }
         .boxed()
@@ -172,9 +191,9 @@ impl VectorIndex for Memory {
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
         async move {
-            for (collection, place) in self.places.all() {
+            for (collection, place) in self.0.places.all() {
                 if let Some(resident) = place.with(Resident::clone) {
-                    self.save(collection, resident).await?;
+                    self.0.save(collection, resident).await?;
                 }
             }
             Ok(())

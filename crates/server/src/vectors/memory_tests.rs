@@ -98,7 +98,7 @@ async fn changes_are_seen_by_the_next_search_without_a_rebuild() {
     assert_eq!(world.find(1).await, None);
     let ada = world.enroll([1].into_iter()).await;
     assert!(exactly(ada)(world.find(1).await));
-    let place = world.memory.places.get(world.collection).unwrap();
+    let place = world.memory.0.places.get(world.collection).unwrap();
     let before = place.with(|here| Arc::as_ptr(&here.gallery)).unwrap();
     let bob = world.enroll([2].into_iter()).await;
     assert!(exactly(bob)(world.find(2).await) && exactly(ada)(world.find(1).await));
@@ -118,7 +118,7 @@ async fn a_deleted_person_is_dropped_from_memory_and_disk_at_once() {
     assert!(world.snapshot().exists());
     world.memory.forget(last, &[world.collection]).await.unwrap();
     assert!(!world.snapshot().exists());
-    let place = world.memory.places.get(world.collection).unwrap();
+    let place = world.memory.0.places.get(world.collection).unwrap();
     let kept = place.with(|here| here.gallery.keys_of(&last.number()).count());
     assert_eq!(kept, Some(0));
 }
@@ -131,7 +131,7 @@ async fn a_restart_reads_the_snapshot_and_catches_up() {
     }
     world.find(1).await;
     // Somebody who is in no database: only the snapshot can know of them.
-    let place = world.memory.places.get(world.collection).unwrap();
+    let place = world.memory.0.places.get(world.collection).unwrap();
     let ghost = new_id(Kind::Enrollment);
     place.change(|here| Arc::make_mut(&mut here.gallery).put(7, ghost.number(), &vector(90_001)));
     world.memory.close().await.unwrap();
@@ -144,4 +144,27 @@ async fn a_restart_reads_the_snapshot_and_catches_up() {
     world.restart();
     assert!(!exactly(ghost)(world.find(90_001).await), "a damaged one is made anew");
     assert!(exactly(late)(world.find(90_002).await));
+}
+
+#[tokio::test]
+async fn a_client_that_gives_up_does_not_undo_what_others_wait_for() {
+    let world = World::new().await;
+    world.enroll(0..100).await;
+    let state = collections::state(&world.db, world.account, world.collection).await.unwrap();
+    let space = Space {
+        account: world.account,
+        collection: world.collection,
+        state: &state,
+        model: MODEL,
+        dimension: DIMENSION,
+    };
+    assert!(world.memory.search(space, vec![vector(1)], 1).now_or_never().is_none(), "it takes a while");
+    let place = world.memory.0.places.get(world.collection).unwrap();
+    for _ in 0..1_000 {
+        if place.is_current(&space) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("nobody went on with it");
 }
