@@ -1,13 +1,12 @@
 //! `vultus reembed`: takes the people to another recognition model, by the images that were kept.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::bail;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use vultus_store::reembeddings::{self, Pending, Progress};
 use vultus_store::{Db, Id};
-use vultus_vision::{DetectSize, Dominant, Engine, dominant};
+use vultus_vision::Engine;
 
 use super::print;
 use crate::app;
@@ -15,8 +14,8 @@ use crate::blobs::Blobs;
 use crate::clock;
 use crate::config::Config;
 use crate::engine::Pool;
-use crate::error::Error;
 use crate::flows::Picture;
+use crate::flows::enroll::embed_dominant;
 use crate::model::Model;
 
 /// Embeddings that are read from the database at a time.
@@ -61,7 +60,7 @@ async fn gather(db: &Db, config: &Config, model: &str, engines: &Arc<Pool<Engine
         bail!("cannot load the models: {reason}");
     }
     let blobs = Blobs::open(config)?;
-    let threads = config.engine.engine_threads.map_or(1, NonZeroUsize::get);
+    let threads = config.engine.threads();
     let (mut after, mut unusable): (Option<Id>, usize) = (None, 0);
     loop {
         let batch = reembeddings::pending(db, model, after, BATCH).await?;
@@ -77,14 +76,8 @@ async fn gather(db: &Db, config: &Config, model: &str, engines: &Arc<Pool<Engine
 async fn one(db: &Db, blobs: &Blobs, engines: &Pool<Engine>, pending: Pending, model: &str) -> anyhow::Result<bool> {
     let Some(image) = blobs.get(&pending.image_key).await? else { return Ok(false) };
     let picture = Picture::new(None, image);
-    let embed = move |engine: &mut Engine| {
-        let image = picture.decode(engine)?;
-        let faces = engine.detect(&image, DetectSize::Standard)?;
-        let Dominant::One(face) = dominant(&faces) else { return Ok(None) };
-        let landmarks = engine.landmarks(&image, face)?;
-        Ok::<_, Error>(Some(engine.embed(&image, face, &landmarks)?))
-    };
-    let Some(embedding) = engines.run(embed).await?? else { return Ok(false) };
+    let embed = move |engine: &mut Engine| embed_dominant(engine, &picture);
+    let Ok((embedding, _)) = engines.run(embed).await?? else { return Ok(false) };
     reembeddings::stage(db, pending.account_id, pending.id, model, embedding.as_slice()).await?;
     Ok(true)
 }

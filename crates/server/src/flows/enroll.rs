@@ -112,24 +112,36 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
 fn assess(engine: &mut Engine, pictures: Vec<Picture>) -> Result<Assessed, Error> {
     let (mut usable, mut skipped) = (Vec::new(), Vec::new());
     for picture in pictures {
-        let image = picture.decode(engine)?;
-        let faces = engine.detect(&image, DetectSize::Standard)?;
-        let reason = match dominant(&faces) {
-            Dominant::One(face) => {
-                let landmarks = engine.landmarks(&image, face)?;
-                let embedding = engine.embed(&image, face, &landmarks)?;
-                let quality = engine.quality(&image, face, &landmarks);
-                usable.push(Usable { embedding, quality, picture: picture.bytes });
-                None
-            }
-            Dominant::None => Some(SkipReason::NoFace),
-            Dominant::Ambiguous => Some(SkipReason::SeveralFaces),
-        };
-        skipped.extend(reason.map(|reason| Skipped { field: picture.field, reason }));
-        engine.recycle(image);
+        match embed_dominant(engine, &picture)? {
+            Ok((embedding, quality)) => usable.push(Usable { embedding, quality, picture: picture.bytes }),
+            Err(reason) => skipped.push(Skipped { field: picture.field, reason }),
+        }
     }
     let (model, calibration) = (engine.recognition_model().to_owned(), engine.calibration().clone());
     Ok(Assessed { usable, skipped, model, calibration })
+}
+
+/// Embeds the dominant face of a picture, or tells why it is of no use; within a job of the inference threads.
+///
+/// # Errors
+/// What [`Picture::decode`] and the engine give.
+pub fn embed_dominant(
+    engine: &mut Engine,
+    picture: &Picture,
+) -> Result<Result<(Embedding, Quality), SkipReason>, Error> {
+    let image = picture.decode(engine)?;
+    let faces = engine.detect(&image, DetectSize::Standard)?;
+    let embedded = match dominant(&faces) {
+        Dominant::One(face) => {
+            let landmarks = engine.landmarks(&image, face)?;
+            let embedding = engine.embed(&image, face, &landmarks)?;
+            Ok((embedding, engine.quality(&image, face, &landmarks)))
+        }
+        Dominant::None => Err(SkipReason::NoFace),
+        Dominant::Ambiguous => Err(SkipReason::SeveralFaces),
+    };
+    engine.recycle(image);
+    Ok(embedded)
 }
 
 /// The members of a collection from whom one of the new embeddings is hard to tell.
@@ -147,15 +159,19 @@ async fn similar(
     let mut hits = app.vectors.search(space, probes, MOST_SIMILAR).await?.concat();
     hits.retain(|hit| f64::from(calibration.score(hit.cosine)) >= app.config.matching.duplicate_score);
     hits.sort_by(|a, b| b.cosine.total_cmp(&a.cosine));
-    let mut similar: Vec<Similar> = Vec::new();
-    for hit in hits {
-        if similar.len() < MOST_SIMILAR && similar.iter().all(|one| one.id != hit.enrollment) {
-            let members = collections::members(&app.db, account, collection, model, &[hit.enrollment]).await?;
-            let score = calibration.score(hit.cosine);
-            similar.extend(members.into_iter().map(|member| Similar { id: member.id, name: member.name, score }));
+    let mut ids: Vec<Id> = Vec::new();
+    for hit in &hits {
+        if !ids.contains(&hit.enrollment) {
+            ids.push(hit.enrollment);
         }
     }
-    Ok(similar)
+    let members = collections::members(&app.db, account, collection, model, &ids).await?;
+    // The first hit of a member is the best one.
+    let similar = members.into_iter().filter_map(|member| {
+        let best = hits.iter().find(|hit| hit.enrollment == member.id)?;
+        Some(Similar { id: member.id, name: member.name, score: calibration.score(best.cosine) })
+    });
+    Ok(similar.take(MOST_SIMILAR).collect())
 }
 
 /// Makes the row of a face.
