@@ -71,21 +71,32 @@ impl fmt::Debug for NewEmbedding {
 /// [`Error::NotFound`] or [`Error::Gone`] for the enrollment, [`Error::TooManyEmbeddings`], and [`Error::Conflict`] if
 /// an id is there already. Nothing is stored then.
 pub async fn append(db: &Db, account: Id, enrollment: Id, new: &[NewEmbedding], max: u32, now: Micros) -> Result<()> {
-    let added = new.len() as i64;
     let mut tx = db.write(account).await?;
+    append_to(&mut tx, account, enrollment, new, max, now).await?;
+    tx.commit().await
+}
+
+pub(crate) async fn append_to(
+    tx: &mut Tx,
+    account: Id,
+    enrollment: Id,
+    new: &[NewEmbedding],
+    max: u32,
+    now: Micros,
+) -> Result<()> {
+    let added = new.len() as i64;
     let text = "update enrollments set embedding_count = embedding_count + $3, updated = $4 \
                 where account_id = $1 and id = $2 returning embedding_count";
-    let row: Option<(i64,)> = sql!(fetch_optional, &mut tx, text, account, enrollment, added, now)?;
+    let row: Option<(i64,)> = sql!(fetch_optional, &mut *tx, text, account, enrollment, added, now)?;
     let Some((total,)) = row else {
-        return Err(tombstones::missing(&mut tx, account, Kind::Enrollment, enrollment).await);
+        return Err(tombstones::missing(tx, account, Kind::Enrollment, enrollment).await);
     };
     let stored = total - added;
     if total > i64::from(max) {
         return Err(Error::TooManyEmbeddings { limit: max, stored: stored as u32, added: added as u32 });
     }
-    insert_from(&mut tx, account, enrollment, stored, new, now).await?;
-    collections::touch(&mut tx, account, None, enrollment, 0, now).await?;
-    tx.commit().await
+    insert_from(tx, account, enrollment, stored, new, now).await?;
+    collections::touch(tx, account, None, enrollment, 0, now).await
 }
 
 /// Deletes one embedding of an enrollment; those behind it move up. Returns the key of its image, if one is kept; the

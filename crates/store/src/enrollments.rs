@@ -62,13 +62,6 @@ pub struct FactsUpdate {
     pub metadata: Option<String>,
 }
 
-impl FactsUpdate {
-    /// Whether nothing changes.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// An enrollment to be stored.
 #[derive(Debug, Clone)]
 pub struct NewEnrollment {
@@ -214,13 +207,37 @@ pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Enro
 /// [`Error::NotFound`] or [`Error::Gone`].
 pub async fn update_facts(db: &Db, account: Id, id: Id, new: &FactsUpdate, now: Micros) -> Result<()> {
     let mut tx = db.write(account).await?;
+    change_facts(&mut tx, account, id, new, now).await?;
+    tx.commit().await
+}
+
+/// Adds embeddings, of which there may be `max` in all, and changes what the tenant says of the person: all or nothing.
+///
+/// # Errors
+/// Those of [`embeddings::append`].
+pub async fn extend(
+    db: &Db,
+    account: Id,
+    id: Id,
+    added: &[NewEmbedding],
+    facts: &FactsUpdate,
+    max: u32,
+    now: Micros,
+) -> Result<()> {
+    let mut tx = db.write(account).await?;
+    embeddings::append_to(&mut tx, account, id, added, max, now).await?;
+    change_facts(&mut tx, account, id, facts, now).await?;
+    tx.commit().await
+}
+
+async fn change_facts(tx: &mut Tx, account: Id, id: Id, new: &FactsUpdate, now: Micros) -> Result<()> {
     let text = "update enrollments set name = coalesce($3, name), external_id = coalesce($4, external_id), \
                 metadata = coalesce($5, metadata), updated = $6 where account_id = $1 and id = $2";
     let (name, external_id, metadata) = (new.name.as_deref(), new.external_id.as_deref(), new.metadata.as_deref());
-    if sql!(execute, &mut tx, text, account, id, name, external_id, metadata, now)? == 0 {
-        return Err(tombstones::missing(&mut tx, account, Kind::Enrollment, id).await);
+    if sql!(execute, &mut *tx, text, account, id, name, external_id, metadata, now)? == 0 {
+        return Err(tombstones::missing(tx, account, Kind::Enrollment, id).await);
     }
-    tx.commit().await
+    Ok(())
 }
 
 /// What a deleted enrollment leaves behind.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, FactsUpdate, NewEnrollment};
-use vultus_store::{Id, Kind, collections, embeddings, enrollments, jobs};
+use vultus_store::{Id, Kind, collections, enrollments, jobs};
 use vultus_vision::{Calibration, DetectSize, Dominant, Embedding, Engine, Quality, dominant};
 
 use super::{Outcome, Picture, SkipReason, Skipped};
@@ -212,10 +212,8 @@ async fn store(app: &App, account: Id, target: Target, rows: Vec<NewEmbedding>) 
             Ok(id)
         }
         Target::Existing(id, facts) => {
-            embeddings::append(&app.db, account, id, &rows, app.config.matching.max_embeddings, now).await?;
-            if !facts.is_empty() {
-                enrollments::update_facts(&app.db, account, id, &facts, now).await?;
-            }
+            let max = app.config.matching.max_embeddings;
+            enrollments::extend(&app.db, account, id, &rows, &facts, max, now).await?;
             Ok(id)
         }
     }

@@ -189,6 +189,13 @@ async fn what_the_tenant_says_of_a_person_is_kept_found_and_changed() {
         enrollments::update_facts(db, account, new.id, &change, now()).await.unwrap();
         let changed = by_id(db, account, new.id).await.unwrap();
         assert_eq!((changed.name.as_str(), changed.external_id.as_deref()), ("Ada L.", Some("e-7")));
+        let again = enrollments::FactsUpdate { name: Some("Ada K.".into()), ..Default::default() };
+        let too_many = enrollments::extend(db, account, new.id, &[embedding(1.0)], &again, 1, now()).await;
+        assert!(matches!(too_many, Err(Error::TooManyEmbeddings { .. })), "{too_many:?}");
+        assert_eq!(by_id(db, account, new.id).await.unwrap().name, "Ada L.", "nothing of it was stored");
+        enrollments::extend(db, account, new.id, &[embedding(1.0)], &again, 2, now()).await.unwrap();
+        let extended = by_id(db, account, new.id).await.unwrap();
+        assert_eq!((extended.name.as_str(), extended.embeddings.len()), ("Ada K.", 2));
         let stranger = enrollments::update_facts(db, world.stranger, new.id, &change, now()).await;
         assert_fails!(stranger, NotFound, Enrollment, new.id);
     })
