@@ -1,8 +1,8 @@
 //! PostgreSQL with pgvector: search among many embeddings, and what a second server on the same database adds.
 //!
 //! `scripts/with-postgres.sh cargo bench -p vultus --bench postgres -- [embeddings ...]` (default 5,000, 10,000 and
-//! 100,000). The embeddings are those of the gallery's benchmark, two photos of each person, and so is the exact search that
-//! recall is measured against. Needs the models, as the http benchmark does.
+//! 100,000, and then the second server). The embeddings are those of the gallery's benchmark, two photos of each person, and
+//! so is the exact search that recall is measured against. Needs the models for the servers, as the http benchmark does.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -28,6 +28,7 @@ use vultus_store::enrollments::{self, Facts, NewEnrollment};
 use vultus_store::{Db, Id, Kind, accounts, vectors};
 
 const MODEL: &str = "fr_feature";
+const SIZES: [usize; 3] = [5_000, 10_000, 100_000];
 /// Probes: further photos of people in the collection.
 const PROBES: usize = 500;
 /// People stored in one transaction.
@@ -38,11 +39,10 @@ const ROUNDS: usize = 3;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let sizes: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    let sizes = if sizes.is_empty() { vec![5_000, 10_000, 100_000] } else { sizes };
-    for size in sizes {
-        search(size).await?;
+    for size in if sizes.is_empty() { &SIZES } else { sizes.as_slice() } {
+        search(*size).await?;
     }
-    nodes().await
+    if sizes.is_empty() { nodes().await } else { Ok(()) }
 }
 
 /// A collection in a database of its own.

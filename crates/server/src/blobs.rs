@@ -11,16 +11,19 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path as Location;
-use object_store::{ClientConfigKey, Error, ObjectStoreExt as _, RetryConfig};
+use object_store::{ClientConfigKey, ObjectStoreExt as _, RetryConfig};
 use vultus_store::Id;
 
 use crate::config::Config;
+use crate::error::Error;
 
 /// Longest time of all tries of a request to a bucket: shorter than that of a request to the server.
 const S3_PATIENCE: Duration = Duration::from_secs(20);
 const S3_RETRIES: usize = 3;
 /// Longest time of one try.
 const S3_TIMEOUT: &str = "10 seconds";
+/// Longest wait of a deletion for its images to go.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// A place for images. Their keys are the same in every place, so that they can be copied from one to another.
 #[derive(Clone)]
@@ -72,19 +75,17 @@ impl Blobs {
     /// Keeps the image of an embedding, and gives the key under which it is found.
     ///
     /// # Errors
-    /// When the image cannot be written.
-    pub async fn put(&self, account: Id, embedding: Id, image: Bytes) -> anyhow::Result<String> {
+    /// [`Error::Unavailable`] when a bucket does not answer, [`Error::Internal`] when the image cannot be written otherwise.
+    pub async fn put(&self, account: Id, embedding: Id, image: Bytes) -> Result<String, Error> {
         let key = key(account, embedding);
         match self {
             Self::Folder(root) => {
                 let path = root.join(&key);
-                tokio::task::spawn_blocking(move || write(&path, &image)).await?.context("cannot keep an image")?;
+                let written = tokio::task::spawn_blocking(move || write(&path, &image)).await;
+                written.map_err(|_| Error::Panicked)?.context("cannot keep an image")?;
             }
             Self::S3 { bucket, prefix, .. } => {
-                bucket
-                    .put(&location(prefix, &key), image.into())
-                    .await
-                    .context("cannot keep an image in the bucket")?;
+                bucket.put(&location(prefix, &key), image.into()).await.map_err(not_kept)?;
             }
         }
         Ok(key)
@@ -98,7 +99,7 @@ impl Blobs {
         if let Self::S3 { bucket, prefix, .. } = self {
             let context = "cannot read a kept image from the bucket";
             match bucket.get(&location(prefix, key)).await {
-                Err(Error::NotFound { .. }) => {}
+                Err(object_store::Error::NotFound { .. }) => {}
                 found => return Ok(Some(found.context(context)?.bytes().await.context(context)?)),
             }
         }
@@ -116,7 +117,7 @@ impl Blobs {
         for key in keys {
             if let Self::S3 { bucket, prefix, .. } = self {
                 match bucket.delete(&location(prefix, key)).await {
-                    Ok(()) | Err(Error::NotFound { .. }) => {}
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
                     Err(error) => return Err(error).context("cannot remove a kept image from the bucket"),
                 }
             }
@@ -133,8 +134,10 @@ impl Blobs {
     /// Removes images of embeddings that are deleted, if that can be done at once: otherwise the job does it that was
     /// queued with the deletion.
     pub async fn remove_now(&self, keys: &[String]) {
-        if let Err(error) = self.remove(keys).await {
-            tracing::warn!(error = format!("{error:#}"), "kept images are removed later");
+        match tokio::time::timeout(AT_ONCE, self.remove(keys)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = format!("{error:#}"), "kept images are removed later"),
+            Err(_) => tracing::warn!("the bucket is slow: kept images are removed later"),
         }
     }
 
@@ -158,6 +161,13 @@ fn bucket_and_prefix(url: &str) -> Option<(&str, Location)> {
 
 fn location(prefix: &Location, key: &str) -> Location {
     key.split('/').fold(prefix.clone(), Location::join)
+}
+
+/// A bucket that is missing or refuses the credentials is the operator's to mend; anything else passes.
+fn not_kept(error: object_store::Error) -> Error {
+    let outage = matches!(error, object_store::Error::Generic { .. });
+    let source = anyhow::Error::new(error).context("cannot keep an image in the bucket");
+    if outage { Error::Unavailable { part: "image store", source } } else { Error::Internal(source) }
 }
 
 fn write(path: &Path, image: &[u8]) -> io::Result<()> {

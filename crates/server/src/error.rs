@@ -193,6 +193,14 @@ pub enum Error {
     /// The store has no such row, or the database failed.
     #[error(transparent)]
     Store(#[from] vultus_store::Error),
+    /// A service that the server depends on does not answer, or is too busy to.
+    #[error("the {part} does not answer: try again shortly")]
+    Unavailable {
+        /// What the service is for.
+        part: &'static str,
+        /// What came of asking it; for the log.
+        source: anyhow::Error,
+    },
     /// A network failed.
     #[error(transparent)]
     Vision(#[from] vultus_vision::Error),

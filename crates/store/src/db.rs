@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Postgres, SqlSafeStr, Sqlite, Transaction};
 
@@ -23,6 +23,10 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Each SQLite connection is a thread; reads are short and the file is mostly in the page cache.
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
+/// How often PostgreSQL is asked for a sign of life, and how long it may take to give one.
+const PULSE: Duration = Duration::from_secs(5);
+/// The connection for it is closed long before a firewall may forget it, which would look like silence.
+const PULSE_IDLE: Duration = Duration::from_mins(1);
 
 /// The same thing for one or the other database: pools, a connection, a transaction.
 pub(crate) enum Backend<S, P> {
@@ -60,13 +64,20 @@ macro_rules! sql {
 
 /// The database. Clones share their connections.
 #[derive(Clone)]
-pub struct Db(Backend<SqlitePools, PgPool>);
+pub struct Db(Backend<SqlitePools, PostgresPools>);
 
 /// SQLite has one writer at a time: waiting for the connection is fairer and quicker than waiting for the file's lock.
 #[derive(Clone)]
 struct SqlitePools {
     writer: SqlitePool,
     readers: SqlitePool,
+}
+
+#[derive(Clone)]
+struct PostgresPools {
+    work: PgPool,
+    /// One connection, to see whether the server answers while others wait for it.
+    pulse: PgPool,
 }
 
 impl Db {
@@ -113,15 +124,18 @@ impl Db {
     }
 
     async fn connect_postgres(url: &str) -> Result<Db> {
-        let options = url.parse().map_err(|_| Error::Url("this PostgreSQL address cannot be read"))?;
-        let pool = PgPoolOptions::new()
+        let options: PgConnectOptions =
+            url.parse().map_err(|_| Error::Url("this PostgreSQL address cannot be read"))?;
+        let work = PgPoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .max_connections(POSTGRES_CONNECTIONS)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await?;
-        let mut connection = pool.acquire().await?;
+        let pulse = PgPoolOptions::new().acquire_timeout(PULSE).max_connections(1).idle_timeout(PULSE_IDLE);
+        let pulse = pulse.connect_lazy_with(options);
+        let mut connection = work.acquire().await?;
         migrator(&[INITIAL, VECTORS]).run_direct(None, &mut *connection, false).await?;
-        Ok(Db(Backend::Postgres(pool)))
+        Ok(Db(Backend::Postgres(PostgresPools { work, pulse })))
     }
 
     /// Whether this is PostgreSQL, which searches vectors itself.
@@ -139,14 +153,35 @@ impl Db {
         Ok(())
     }
 
-    /// Waits for the statements that run and closes all connections; later calls are [`Error::Unavailable`].
+    /// Resolves when the database has fallen silent, at most 10 seconds after that, with [`Error::Unavailable`]; to be raced
+    /// with work that would wait for it. A statement may take as long as it needs, as long as the server answers others.
+    /// That a server hangs, or that a network swallows what is sent to it, is seen in no other way. Never for SQLite.
+    pub async fn silence(&self) -> Error {
+        let Backend::Postgres(pools) = &self.0 else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(PULSE).await;
+            // A connection is tested when it is acquired.
+            if let Err(error @ Error::Unavailable(_)) = Box::pin(pools.pulse.acquire()).await.map_err(Error::from) {
+                return error;
+            }
+        }
+    }
+
+    /// Waits for the statements that run, but not for a server that hangs, and closes all connections; later calls are
+    /// [`Error::Unavailable`].
     pub async fn close(&self) {
         match &self.0 {
             Backend::Sqlite(pools) => {
                 pools.readers.close().await;
                 pools.writer.close().await;
             }
-            Backend::Postgres(pool) => pool.close().await,
+            Backend::Postgres(pools) => {
+                tokio::select! {
+                    () = pools.work.close() => {}
+                    _ = self.silence() => {}
+                }
+                let _ = tokio::time::timeout(PULSE, pools.pulse.close()).await;
+            }
         }
     }
 
@@ -154,7 +189,7 @@ impl Db {
     pub(crate) fn backend(&self) -> Backend<(), &PgPool> {
         match &self.0 {
             Backend::Sqlite(_) => Backend::Sqlite(()),
-            Backend::Postgres(pool) => Backend::Postgres(pool),
+            Backend::Postgres(pools) => Backend::Postgres(&pools.work),
         }
     }
 
@@ -162,7 +197,7 @@ impl Db {
     pub(crate) async fn read(&self) -> Result<Conn> {
         Ok(match &self.0 {
             Backend::Sqlite(pools) => Backend::Sqlite(pools.readers.acquire().await?),
-            Backend::Postgres(pool) => Backend::Postgres(pool.acquire().await?),
+            Backend::Postgres(pools) => Backend::Postgres(pools.work.acquire().await?),
         })
     }
 
@@ -170,8 +205,8 @@ impl Db {
     pub(crate) async fn read_snapshot(&self) -> Result<Tx> {
         Ok(match &self.0 {
             Backend::Sqlite(pools) => Backend::Sqlite(pools.readers.begin().await?),
-            Backend::Postgres(pool) => {
-                Backend::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
+            Backend::Postgres(pools) => {
+                Backend::Postgres(pools.work.begin_with("begin isolation level repeatable read read only").await?)
             }
         })
     }
@@ -193,7 +228,7 @@ impl Db {
     pub(crate) async fn write_unlocked(&self) -> Result<Tx> {
         Ok(match &self.0 {
             Backend::Sqlite(pools) => Backend::Sqlite(pools.writer.begin_with("begin immediate").await?),
-            Backend::Postgres(pool) => Backend::Postgres(pool.begin().await?),
+            Backend::Postgres(pools) => Backend::Postgres(pools.work.begin().await?),
         })
     }
 }

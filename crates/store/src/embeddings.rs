@@ -66,16 +66,6 @@ impl fmt::Debug for NewEmbedding {
 }
 
 /// Adds embeddings behind those that an enrollment has, of which there may be `max` in all.
-///
-/// # Errors
-/// [`Error::NotFound`] or [`Error::Gone`] for the enrollment, [`Error::TooManyEmbeddings`], and [`Error::Conflict`] if
-/// an id is there already. Nothing is stored then.
-pub async fn append(db: &Db, account: Id, enrollment: Id, new: &[NewEmbedding], max: u32, now: Micros) -> Result<()> {
-    let mut tx = db.write(account).await?;
-    append_to(&mut tx, account, enrollment, new, max, now).await?;
-    tx.commit().await
-}
-
 pub(crate) async fn append_to(
     tx: &mut Tx,
     account: Id,

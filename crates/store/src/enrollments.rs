@@ -214,7 +214,8 @@ pub async fn update_facts(db: &Db, account: Id, id: Id, new: &FactsUpdate, now: 
 /// Adds embeddings, of which there may be `max` in all, and changes what the tenant says of the person: all or nothing.
 ///
 /// # Errors
-/// Those of [`embeddings::append`].
+/// [`Error::NotFound`] or [`Error::Gone`] for the enrollment, [`Error::TooManyEmbeddings`], and [`Error::Conflict`] if an id is
+/// there already.
 pub async fn extend(
     db: &Db,
     account: Id,

@@ -1,5 +1,7 @@
 //! Search a face in a collection: who is this?
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use vultus_gallery::{Gallery, ImpostorTail, SHORTLIST};
 use vultus_store::Id;
 use vultus_store::collections::{self, Member};
@@ -105,9 +107,10 @@ pub async fn run(
         return Err(Error::OtherModel { current: probe.model });
     }
     let classifier = app.classifiers.current(&app.db, &space).await?;
+    let members = members(app, &space, &hits).await?;
     let mut faces = Vec::with_capacity(hits.len());
-    for (at, hits) in hits.into_iter().enumerate() {
-        let shortlist = shortlist(app, &space, &hits).await?;
+    for (at, hits) in hits.iter().enumerate() {
+        let shortlist: Vec<&Member> = hits.iter().filter_map(|hit| members.get(&hit.enrollment)).collect();
         faces.push(judge(&probe, at, &shortlist, &classifier, state.members as usize, terms.limit));
     }
     let rule = Rule::new(&terms, state.unknowns, state.members as usize, app.config.matching.identify_threshold);
@@ -117,10 +120,12 @@ pub async fn run(
     Ok(Outcome::Done(Identification { faces, threshold: rule.threshold, min_cosine: rule.min_cosine, outdated }))
 }
 
-/// The members that a search found, as the store has them now: those who were removed meanwhile are left out.
-async fn shortlist(app: &App, space: &Space<'_>, hits: &[Hit]) -> Result<Vec<Member>, Error> {
-    let ids: Vec<Id> = hits.iter().map(|hit| hit.enrollment).collect();
-    Ok(collections::members(&app.db, space.account, space.collection, space.model, &ids).await?)
+/// The members that the searches for all faces found, as the store has them now: those who were removed meanwhile are left out.
+async fn members(app: &App, space: &Space<'_>, hits: &[Vec<Hit>]) -> Result<BTreeMap<Id, Member>, Error> {
+    let ids: BTreeSet<Id> = hits.iter().flatten().map(|hit| hit.enrollment).collect();
+    let ids: Vec<Id> = ids.into_iter().collect();
+    let members = collections::members(&app.db, space.account, space.collection, space.model, &ids).await?;
+    Ok(members.into_iter().map(|member| (member.id, member)).collect())
 }
 
 /// A face with the probability that it is nobody of the collection.
@@ -132,7 +137,7 @@ struct Judged {
 fn judge(
     probe: &Probe,
     at: usize,
-    shortlist: &[Member],
+    shortlist: &[&Member],
     classifier: &PersonClassifier,
     population: usize,
     limit: usize,

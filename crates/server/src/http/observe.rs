@@ -59,12 +59,13 @@ impl Drop for Unanswered {
 
 async fn answer(app: &App, request: Request, next: Next, id: &str) -> Response {
     let (request, rest) = Rest::of(request);
-    let handled =
-        tokio::time::timeout(app.config.http.request_timeout, AssertUnwindSafe(next.run(request)).catch_unwind());
-    let response = match handled.await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => Error::Panicked.into_response(),
-        Err(_) => Error::Timeout.into_response(),
+    let response = tokio::select! {
+        handled = AssertUnwindSafe(next.run(request)).catch_unwind() => {
+            handled.unwrap_or_else(|_| Error::Panicked.into_response())
+        }
+        () = tokio::time::sleep(app.config.http.request_timeout) => Error::Timeout.into_response(),
+        // Sooner than that, so that others can be asked.
+        error = app.db.silence() => Error::Store(error).into_response(),
     };
     let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
     if !matches!(*error, Error::BodyTooSlow | Error::BodyBroken | Error::Timeout) {

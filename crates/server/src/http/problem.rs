@@ -57,6 +57,9 @@ impl IntoResponse for Error {
 pub(super) fn render(error: &Error, mut headers: HeaderMap, request_id: &str) -> Response {
     let (status, code) = classify(error);
     let sandbox = matches!(error, Error::Sandbox { .. });
+    if matches!(error, Error::Unavailable { .. }) {
+        tracing::warn!(code, error = %causes(error), "a request failed");
+    }
     let message = if status == StatusCode::INTERNAL_SERVER_ERROR && !sandbox {
         tracing::error!(code, error = %causes(error), "a request failed");
         "the server failed to answer; its log has the details under the request id".to_owned()
@@ -129,6 +132,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Store(StoreError::TooManyEmbeddings { .. }) => (BAD, "too_many_embeddings"),
         Error::Store(StoreError::LastEmbedding) => (BAD, "last_embedding"),
         Error::Store(StoreError::Unavailable(_)) => (BUSY, "database_unavailable"),
+        Error::Unavailable { .. } => (BUSY, "service_unavailable"),
         Error::Store(
             StoreError::Conflict(_)
             | StoreError::Url(_)

@@ -23,7 +23,12 @@ const TEND_EVERY: Duration = Duration::from_mins(1);
 pub async fn run(tools: Tools, stop: impl Future<Output = ()>) {
     let working = async {
         loop {
-            match next(&tools).await {
+            let done = tokio::select! {
+                done = next(&tools) => done,
+                // Whatever a job waits for from a database that hangs might never come.
+                error = tools.db.silence() => Err(error),
+            };
+            match done {
                 Ok(true) => {}
                 Ok(false) => tokio::time::sleep(IDLE).await,
                 Err(error) => {

@@ -95,24 +95,36 @@ impl Galleries {
         let fits =
             |loaded: &Resident| loaded.gallery.dimension() == space.dimension && loaded.version <= space.state.version;
         if let Some(loaded) = loaded.filter(fits) {
+            place.set_saved(&loaded.gallery);
             place.set(loaded);
             if place.is_current(space) || self.catch_up(space, place).await? {
                 return Ok(());
             }
         }
         let built = Resident::build(&self.db, space, self.threads).await?;
-        place.set(built.clone());
-        self.save(collection, built).await
+        place.set(built);
+        if let Err(error) = self.save(collection, place).await {
+            tracing::warn!(%collection, %error, "the next start is slow");
+        }
+        Ok(())
     }
 
-    /// Writes a snapshot of a gallery that is worth one.
-    async fn save(&self, collection: Id, resident: Resident) -> Result<(), Error> {
-        if resident.gallery.len() < WORTH_A_SNAPSHOT {
+    /// Writes a snapshot of a gallery that is worth one, unless there is one of it.
+    async fn save(&self, collection: Id, place: &Place) -> Result<(), Error> {
+        let Some(resident) = place.with(Resident::clone) else { return Ok(()) };
+        if resident.gallery.len() < WORTH_A_SNAPSHOT || place.is_saved() {
             return Ok(());
         }
         let folder = self.folder.clone();
-        let saved = blocking(move || folder.save(collection, &resident)).await?;
-        saved.with_context(|| format!("cannot write to {}", self.folder.0.display())).map_err(Error::from)
+        let saved = blocking(move || folder.save(collection, &resident).map(|()| resident)).await?;
+        let saved = saved.with_context(|| format!("cannot write to {}", self.folder.0.display()))?;
+        place.set_saved(&saved.gallery);
+        if !place.is_saved() {
+            // Somebody was deleted meanwhile, and must not be left in a file.
+            let folder = self.folder.clone();
+            blocking(move || folder.remove(collection)).await?.context("cannot remove a snapshot")?;
+        }
+        Ok(())
     }
 
     fn check_budget(&self, embeddings: usize) -> Result<(), Error> {
@@ -192,9 +204,7 @@ impl VectorIndex for Memory {
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
         async move {
             for (collection, place) in self.0.places.all() {
-                if let Some(resident) = place.with(Resident::clone) {
-                    self.0.save(collection, resident).await?;
-                }
+                self.0.save(collection, &place).await?;
             }
             Ok(())
         }

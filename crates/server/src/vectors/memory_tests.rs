@@ -147,6 +147,31 @@ async fn a_restart_reads_the_snapshot_and_catches_up() {
 }
 
 #[tokio::test]
+async fn a_snapshot_is_written_anew_only_after_changes() {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut world = World::new().await;
+    for start in 0..100 {
+        world.enroll(start * 100..start * 100 + 100).await;
+    }
+    // Each writing makes a new file.
+    let file = async |world: &World| {
+        world.memory.close().await.unwrap();
+        std::fs::metadata(world.snapshot()).unwrap().ino()
+    };
+    world.find(1).await;
+    let built = file(&world).await;
+    assert_eq!(file(&world).await, built);
+    world.restart();
+    world.find(1).await;
+    assert_eq!(file(&world).await, built, "it was read and not changed");
+    world.enroll([90_001].into_iter()).await;
+    world.find(1).await;
+    let changed = file(&world).await;
+    assert_ne!(changed, built);
+    assert_eq!(file(&world).await, changed);
+}
+
+#[tokio::test]
 async fn a_client_that_gives_up_does_not_undo_what_others_wait_for() {
     let world = World::new().await;
     world.enroll(0..100).await;

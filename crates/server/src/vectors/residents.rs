@@ -1,7 +1,7 @@
 //! The gallery of one collection in memory, and how it keeps up with the store.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use vultus_gallery::Gallery;
 use vultus_store::collections::{self, Member, Reader, Row};
@@ -31,6 +31,8 @@ pub struct Place {
     /// Whether an index is being computed.
     pub indexing: AtomicBool,
     resident: RwLock<Option<Resident>>,
+    /// The gallery that the snapshot is of. Since somebody points to it, one that changes becomes another.
+    saved: Mutex<Weak<Gallery<u128>>>,
 }
 
 impl Place {
@@ -47,6 +49,17 @@ impl Place {
     /// Puts a gallery here.
     pub fn set(&self, resident: Resident) {
         *self.resident.write().unwrap_or_else(PoisonError::into_inner) = Some(resident);
+    }
+
+    /// Notes that the snapshot is of this gallery.
+    pub fn set_saved(&self, gallery: &Arc<Gallery<u128>>) {
+        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(gallery);
+    }
+
+    /// Whether the snapshot is of the gallery that is here.
+    pub fn is_saved(&self) -> bool {
+        let saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.with(|here| saved.as_ptr() == Arc::as_ptr(&here.gallery)).unwrap_or(false)
     }
 
     /// Whether the gallery is that of the space, or newer.

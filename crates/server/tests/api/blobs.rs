@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::Method;
 use s3s::auth::SimpleAuth;
@@ -12,6 +15,7 @@ use s3s::service::S3ServiceBuilder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+use vultus_store::{Db, jobs};
 
 use crate::app::{Reply, base64, client, reply};
 use crate::pictures::photo;
@@ -22,6 +26,11 @@ const SECRET_KEY: &str = "a secret of the tests";
 
 /// Serves the folders in `root` as buckets until the task is aborted.
 async fn serve_s3(root: &Path, address: &str) -> (SocketAddr, JoinHandle<()>) {
+    serve_s3_for(root, address, Arc::new(AtomicUsize::new(usize::MAX))).await
+}
+
+/// The same, but the service has a fault once it has stored `writes` objects.
+async fn serve_s3_for(root: &Path, address: &str, writes: Arc<AtomicUsize>) -> (SocketAddr, JoinHandle<()>) {
     let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root).unwrap());
     service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
     let service = service.build();
@@ -32,7 +41,19 @@ async fn serve_s3(root: &Path, address: &str) -> (SocketAddr, JoinHandle<()>) {
         let mut connections = JoinSet::new();
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            let service = service.clone();
+            let (service, writes) = (service.clone(), writes.clone());
+            let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                let writing = request.method() == Method::PUT;
+                let left = |left: usize| left.checked_sub(usize::from(writing));
+                let faulty = writes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_err();
+                let service = service.clone();
+                async move {
+                    if faulty {
+                        return Ok(hyper::Response::builder().status(503).body(s3s::Body::empty()).unwrap());
+                    }
+                    service.call(request.map(s3s::Body::from)).await
+                }
+            });
             connections.spawn(async move {
                 let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
                 let _ = server.serve_connection(TokioIo::new(stream), service).await;
@@ -57,12 +78,12 @@ struct Keeping {
 }
 
 impl Keeping {
-    fn start(data: &Path, s3: SocketAddr) -> Self {
+    fn start(data: &Path, s3: SocketAddr, secret: &str) -> Self {
         let made = output(data, &["keys", "create", "--account", "acme", "--name", "test", "--json"]);
         let made: Value = serde_json::from_slice(&made.stdout).unwrap();
         let options = ["--keep-images", "--blobs-url", "s3://pictures/of/people", "--listen", "127.0.0.1:0"];
         let mut command = vultus(data, &[&["serve"][..], &options].concat());
-        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", secret);
         command.env("AWS_ENDPOINT_URL_S3", format!("http://{s3}")).env("AWS_ALLOW_HTTP", "true");
         command.env("AWS_REGION", "eu-central-1").stdout(Stdio::null()).stderr(Stdio::piped());
         let mut server = Server(command.spawn().unwrap());
@@ -82,7 +103,7 @@ async fn kept_images_go_to_the_bucket_and_leave_it_with_the_person() {
     std::fs::create_dir(root.path().join("pictures")).unwrap();
     let people = root.path().join("pictures/of/people");
     let (address, serving) = serve_s3(root.path(), "127.0.0.1:0").await;
-    let server = Keeping::start(parent.path(), address);
+    let server = Keeping::start(parent.path(), address, SECRET_KEY);
     until_ready(&server.address).await;
 
     let image = photo("collins");
@@ -112,7 +133,8 @@ async fn kept_images_go_to_the_bucket_and_leave_it_with_the_person() {
     let body = json!({"img0": base64(&image), "name": "Eileen"});
     let id = server.call(Method::POST, "/v1/enroll", body.clone()).await.ok()["data"]["enrollment_id"].clone();
     serving.abort();
-    server.call(Method::POST, "/v1/enroll", body).await.problem(500, "internal");
+    let told = server.call(Method::POST, "/v1/enroll", body).await.problem(503, "service_unavailable");
+    assert!(told.contains("image store"), "{told}");
     server.call(Method::DELETE, "/v1/enroll", json!({"enrollment_id": id})).await.ok();
     assert_eq!(server.call(Method::GET, "/v1/enroll", json!({})).await.ok()["data"], json!([]));
     assert_eq!(objects(&people).len(), 1);
@@ -122,5 +144,39 @@ async fn kept_images_go_to_the_bucket_and_leave_it_with_the_person() {
         assert!(Instant::now() < deadline, "the image stays");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    serving.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_fails_half_way_leaves_nobody_and_its_images_to_a_job() {
+    let (parent, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir(root.path().join("pictures")).unwrap();
+    let writes = Arc::new(AtomicUsize::new(1));
+    let (address, serving) = serve_s3_for(root.path(), "127.0.0.1:0", writes.clone()).await;
+    let server = Keeping::start(parent.path(), address, SECRET_KEY);
+    until_ready(&server.address).await;
+
+    let image = base64(&photo("collins"));
+    let body = json!({"img0": image, "img1": image, "name": "Eileen"});
+    server.call(Method::POST, "/v1/enroll", body.clone()).await.problem(503, "service_unavailable");
+    assert_eq!(server.call(Method::GET, "/v1/enroll", json!({})).await.ok()["data"], json!([]));
+    assert_eq!(objects(root.path()).len(), 1, "the first one was kept");
+    let db = Db::connect(&format!("sqlite:{}", parent.path().join("vultus.db").display())).await.unwrap();
+    assert_eq!(jobs::count(&db).await.unwrap().open, 2, "and both are going to be removed");
+
+    writes.store(usize::MAX, Ordering::Relaxed);
+    server.call(Method::POST, "/v1/enroll", body).await.ok();
+    assert_eq!(jobs::count(&db).await.unwrap().open, 2, "but not those of somebody who is enrolled");
+    serving.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_refuses_the_credentials_is_no_outage() {
+    let (parent, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (address, serving) = serve_s3(root.path(), "127.0.0.1:0").await;
+    let server = Keeping::start(parent.path(), address, "another secret");
+    until_ready(&server.address).await;
+    let body = json!({"img0": base64(&photo("collins")), "name": "Eileen"});
+    server.call(Method::POST, "/v1/enroll", body).await.problem(500, "internal");
     serving.abort();
 }

@@ -5,8 +5,8 @@ use vultus::app::new_id;
 use vultus::clock::now_us;
 use vultus::vectors::{Memory, Postgres, Space, VectorIndex};
 use vultus_store::embeddings::NewEmbedding;
-use vultus_store::enrollments::{Facts, NewEnrollment};
-use vultus_store::{Db, Id, Kind, accounts, collections, embeddings, enrollments};
+use vultus_store::enrollments::{self, Facts, FactsUpdate, NewEnrollment};
+use vultus_store::{Db, Id, Kind, accounts, collections};
 
 use crate::database::Database;
 
@@ -115,7 +115,9 @@ async fn what_was_added_is_found_at_once_and_what_was_removed_is_not() {
         assert_eq!(world.found(engine, home, 60.0).await, [ada]);
         let bob = world.enroll(home, &[40.0]).await;
         assert_eq!(world.found(engine, home, 60.0).await, [bob, ada]);
-        embeddings::append(db, account, ada, &[embedding(70.0, MODEL)], 10, now_us()).await.unwrap();
+        enrollments::extend(db, account, ada, &[embedding(70.0, MODEL)], &FactsUpdate::default(), 10, now_us())
+            .await
+            .unwrap();
         assert_eq!(world.found(engine, home, 60.0).await, [ada, bob]);
         collections::add_member(db, account, work, ada, now_us()).await.unwrap();
         assert_eq!(world.found(engine, work, 60.0).await, [ada]);
@@ -136,7 +138,10 @@ async fn embeddings_of_other_models_are_not_compared() {
     on_each_engine(async |world, engine| {
         let home = world.collection().await;
         let ada = world.enroll(home, &[80.0]).await;
-        embeddings::append(&world.db, world.account, ada, &[embedding(0.0, "another")], 10, now_us()).await.unwrap();
+        let other = [embedding(0.0, "another")];
+        enrollments::extend(&world.db, world.account, ada, &other, &FactsUpdate::default(), 10, now_us())
+            .await
+            .unwrap();
         let [(id, cosine)] = world.search(engine, home, &[0.0], 10).await[0][..] else { panic!("one person") };
         assert!(id == ada && cosine < 0.2, "{cosine}");
     })

@@ -6,7 +6,7 @@ use vultus_store::collections::{
 use vultus_store::enrollments::FactsUpdate;
 use vultus_store::{Kind, embeddings, enrollments};
 
-use crate::world::{MAX, MODEL, assert_fails, embedding, new_id, now, on_each_database};
+use crate::world::{MAX, MODEL, append, assert_fails, embedding, new_id, now, on_each_database};
 
 #[tokio::test]
 async fn the_version_grows_with_every_change_an_identification_would_see_and_with_no_other() {
@@ -22,10 +22,10 @@ async fn the_version_grows_with_every_change_an_identification_would_see_and_wit
         assert!(!add_member(db, account, work, ada, now()).await.unwrap(), "was a member before");
         assert_eq!((world.version(home).await, world.version(work).await), (2, 2));
 
-        embeddings::append(db, account, ada, &[embedding(1.0)], MAX, now()).await.unwrap();
+        append(db, account, ada, &[embedding(1.0)], MAX).await.unwrap();
         assert_eq!((world.version(home).await, world.version(work).await), (3, 3));
         world.enroll("Bob", 1, None).await;
-        assert!(embeddings::append(db, account, ada, &[embedding(1.0)], 2, now()).await.is_err());
+        assert!(append(db, account, ada, &[embedding(1.0)], 2).await.is_err());
         assert_eq!((world.version(home).await, world.version(work).await), (3, 3));
 
         let later = now();
@@ -144,7 +144,7 @@ async fn a_copy_catches_up_by_the_changes_since_its_version() {
         let before = world.state(home).await;
         assert_eq!(since(&before).await, Some(BTreeSet::new()));
         let bob = world.enroll("Bob", 1, Some(home)).await;
-        embeddings::append(db, account, bob, &[embedding(1.0)], MAX, now()).await.unwrap();
+        append(db, account, bob, &[embedding(1.0)], MAX).await.unwrap();
         assert_eq!(since(&before).await, Some(BTreeSet::from([bob])), "each once");
         enrollments::delete(db, account, ada, now()).await.unwrap();
         assert_eq!(since(&before).await, Some(BTreeSet::from([ada, bob])), "who left counts as well");

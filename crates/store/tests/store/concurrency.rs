@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use vultus_store::{collections, embeddings, enrollments};
 
-use crate::world::{MAX, embedding, enrollment, now, on_each_database};
+use crate::world::{MAX, append, embedding, enrollment, now, on_each_database};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn positions_stay_dense_when_many_append_at_once() {
@@ -16,7 +16,7 @@ async fn positions_stay_dense_when_many_append_at_once() {
             let world = world.clone();
             tasks.spawn(async move {
                 let new = [embedding(f32::from(i)), embedding(f32::from(i))];
-                embeddings::append(&world.db, world.account, id, &new, MAX, now()).await
+                append(&world.db, world.account, id, &new, MAX).await
             });
         }
         while let Some(done) = tasks.join_next().await {
@@ -39,9 +39,7 @@ async fn the_limit_holds_when_many_append_at_once() {
         let mut tasks = JoinSet::new();
         for _ in 0..10 {
             let world = world.clone();
-            tasks.spawn(async move {
-                embeddings::append(&world.db, world.account, id, &[embedding(0.0)], 5, now()).await.is_ok()
-            });
+            tasks.spawn(async move { append(&world.db, world.account, id, &[embedding(0.0)], 5).await.is_ok() });
         }
         assert_eq!(tasks.join_all().await.into_iter().filter(|stored| *stored).count(), 4);
         assert_eq!(embeddings::list(&world.db, world.account, id).await.unwrap().len(), 5);
@@ -62,7 +60,7 @@ async fn writers_neither_fail_nor_deadlock_and_galleries_match_their_versions() 
                 let new = enrollment("someone", 1, Some(pair[i % 2]));
                 enrollments::insert(db, account, &new, now()).await.unwrap();
                 collections::add_member(db, account, pair[(i + 1) % 2], new.id, now()).await.unwrap();
-                embeddings::append(db, account, new.id, &[embedding(1.0)], MAX, now()).await.unwrap();
+                append(db, account, new.id, &[embedding(1.0)], MAX).await.unwrap();
                 if i % 4 == 0 {
                     enrollments::delete(db, account, new.id, now()).await.unwrap();
                 }

@@ -1,9 +1,9 @@
 use vultus_store::collections::add_member;
-use vultus_store::embeddings::{self, append};
+use vultus_store::embeddings;
 use vultus_store::enrollments::{self, Filter, by_id, insert};
 use vultus_store::{Error, Kind, reembeddings};
 
-use crate::world::{MAX, MODEL, assert_fails, embedding, enrollment, new_id, now, on_each_database};
+use crate::world::{MAX, MODEL, append, assert_fails, embedding, enrollment, new_id, now, on_each_database};
 
 #[tokio::test]
 async fn an_enrollment_comes_back_as_it_was_stored() {
@@ -36,9 +36,10 @@ async fn an_enrollment_comes_back_as_it_was_stored() {
 async fn appended_embeddings_continue_the_positions() {
     on_each_database(async |world| {
         let id = world.enroll("Ada", 2, None).await;
+        append(&world.db, world.account, id, &[embedding(2.0), embedding(3.0)], MAX).await.unwrap();
         let later = now();
-        append(&world.db, world.account, id, &[embedding(2.0), embedding(3.0)], MAX, later).await.unwrap();
-        append(&world.db, world.account, id, &[embedding(4.0)], MAX, later).await.unwrap();
+        let nothing = enrollments::FactsUpdate::default();
+        enrollments::extend(&world.db, world.account, id, &[embedding(4.0)], &nothing, MAX, later).await.unwrap();
 
         let stored = embeddings::list(&world.db, world.account, id).await.unwrap();
         let seen: Vec<_> = stored.iter().map(|embedding| (embedding.position, embedding.vector[0])).collect();
@@ -54,11 +55,11 @@ async fn too_many_embeddings_are_refused_and_none_is_stored() {
         let id = world.enroll("Ada", 2, None).await;
         let before = by_id(&world.db, world.account, id).await.unwrap();
         let new = [embedding(2.0), embedding(3.0)];
-        let error = append(&world.db, world.account, id, &new, 3, now()).await.unwrap_err();
+        let error = append(&world.db, world.account, id, &new, 3).await.unwrap_err();
         assert!(matches!(error, Error::TooManyEmbeddings { limit: 3, stored: 2, added: 2 }), "{error:?}");
         assert_eq!(by_id(&world.db, world.account, id).await.unwrap(), before);
 
-        append(&world.db, world.account, id, &new[..1], 3, now()).await.unwrap();
+        append(&world.db, world.account, id, &new[..1], 3).await.unwrap();
         assert_eq!(embeddings::list(&world.db, world.account, id).await.unwrap().len(), 3);
     })
     .await;
@@ -112,7 +113,7 @@ async fn a_deleted_enrollment_is_gone_everywhere() {
 
         assert_fails!(by_id(db, account, id).await, Gone, Enrollment, id);
         assert_fails!(embeddings::list(db, account, id).await, Gone, Enrollment, id);
-        assert_fails!(append(db, account, id, &[embedding(0.0)], MAX, now()).await, Gone, Enrollment, id);
+        assert_fails!(append(db, account, id, &[embedding(0.0)], MAX).await, Gone, Enrollment, id);
         assert_fails!(add_member(db, account, home, id, now()).await, Gone, Enrollment, id);
         assert_fails!(enrollments::delete(db, account, id, now()).await, Gone, Enrollment, id);
         let listed = enrollments::list(db, account, &Filter::default()).await.unwrap().items;
@@ -152,7 +153,7 @@ async fn an_embedding_is_deleted_and_those_behind_it_move_up() {
             left.iter().map(|left| (left.position, left.vector[0])).collect::<Vec<_>>()
         };
         assert_eq!(marks().await, [(0, 0.0), (1, 2.0), (2, 3.0)]);
-        append(db, account, id, &[embedding(7.0)], MAX, now()).await.unwrap();
+        append(db, account, id, &[embedding(7.0)], MAX).await.unwrap();
         assert_eq!(marks().await, [(0, 0.0), (1, 2.0), (2, 3.0), (3, 7.0)]);
 
         assert_fails!(embeddings::delete(db, account, id, before[1].id, now()).await, Gone, Embedding, before[1].id);

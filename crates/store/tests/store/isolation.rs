@@ -5,7 +5,7 @@ use vultus_store::keys::NewApiKey;
 use vultus_store::snapshots::NewSnapshot;
 use vultus_store::{Id, Kind, collections, embeddings, enrollments, jobs, keys, snapshots};
 
-use crate::world::{MAX, World, assert_fails, embedding, enrollment, new_id, now, on_each_database};
+use crate::world::{MAX, World, append, assert_fails, embedding, enrollment, new_id, now, on_each_database};
 
 #[tokio::test]
 async fn another_account_can_read_nothing() {
@@ -50,7 +50,7 @@ async fn another_account_can_change_nothing() {
         let theirs = enrollment("Eve", 1, Some(home));
         assert_fails!(enrollments::insert(db, stranger, &theirs, now()).await, NotFound, Collection, home);
         let more = [embedding(9.0)];
-        assert_fails!(embeddings::append(db, stranger, ada, &more, MAX, now()).await, NotFound, Enrollment, ada);
+        assert_fails!(append(db, stranger, ada, &more, MAX).await, NotFound, Enrollment, ada);
         assert_fails!(collections::add_member(db, stranger, home, bob, now()).await, NotFound, Collection, home);
         assert_fails!(enrollments::delete(db, stranger, ada, now()).await, NotFound, Enrollment, ada);
         assert_fails!(jobs::fit_soon(db, stranger, home, 0).await, NotFound, Collection, home);

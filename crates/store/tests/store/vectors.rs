@@ -3,9 +3,9 @@
 use sqlx::{Connection as _, PgConnection};
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, NewEnrollment};
-use vultus_store::{Id, Kind, collections, embeddings, enrollments, vectors};
+use vultus_store::{Id, Kind, collections, enrollments, vectors};
 
-use crate::world::{MAX, MODEL, World, new_id, now, on_postgres};
+use crate::world::{MAX, MODEL, World, append, new_id, now, on_postgres};
 
 /// A direction in the plane, as an embedding of 8 values that are not normalised.
 fn at(degrees: f32, model: &str) -> NewEmbedding {
@@ -63,7 +63,7 @@ async fn every_change_is_seen_by_the_next_search() {
         let ada = enroll(&world, home, &[0.0]).await;
         let bob = enroll(&world, home, &[40.0]).await;
         assert_eq!(found(&world, home, 60.0).await, [bob, ada]);
-        embeddings::append(db, account, ada, &[at(70.0, MODEL)], MAX, now()).await.unwrap();
+        append(db, account, ada, &[at(70.0, MODEL)], MAX).await.unwrap();
         assert_eq!(found(&world, home, 60.0).await, [ada, bob]);
         assert!(found(&world, work, 60.0).await.is_empty());
         collections::add_member(db, account, work, ada, now()).await.unwrap();
@@ -85,7 +85,7 @@ async fn embeddings_of_other_models_and_dimensions_are_left_out() {
         let mut short = at(0.0, MODEL);
         short.vector.truncate(4);
         let other = [at(0.0, "another"), short];
-        embeddings::append(&world.db, world.account, ada, &other, MAX, now()).await.unwrap();
+        append(&world.db, world.account, ada, &other, MAX).await.unwrap();
         let [(id, cosine)] = search(&world, world.account, home, 0.0, 10).await[..] else { panic!("one person") };
         assert!(id == ada && cosine < 0.2, "{cosine}");
     })

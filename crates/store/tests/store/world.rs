@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use vultus_store::embeddings::NewEmbedding;
-use vultus_store::enrollments::{Facts, NewEnrollment};
+use vultus_store::enrollments::{Facts, FactsUpdate, NewEnrollment};
 use vultus_store::{Db, Id, Kind, Micros, accounts, collections, enrollments};
 
 pub(crate) const MODEL: &str = "fr_feature";
@@ -107,6 +107,11 @@ pub(crate) fn enrollment(name: &str, count: usize, collection_id: Option<Id>) ->
     let embeddings = (0..count).map(|i| embedding(i as f32)).collect();
     let facts = Facts { name: name.into(), ..Facts::default() };
     NewEnrollment { id: new_id(Kind::Enrollment), facts, collection_id, embeddings }
+}
+
+/// Adds embeddings to an enrollment, and changes nothing else of it.
+pub(crate) async fn append(db: &Db, account: Id, id: Id, new: &[NewEmbedding], max: u32) -> vultus_store::Result<()> {
+    enrollments::extend(db, account, id, new, &FactsUpdate::default(), max, now()).await
 }
 
 /// An embedding whose values all are `mark`.
