@@ -1,6 +1,7 @@
 //! A Milvus collection of embeddings.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use prost::Message as _;
@@ -21,7 +22,7 @@ const PARTITIONS: i64 = 64;
 const BUILD: &str = r#"{"M":16,"efConstruction":64}"#;
 /// Neighbours that a search keeps at least. More find more, and take longer.
 const EF_SEARCH: usize = 100;
-/// Most hits of a search.
+/// Most hits of a search, and rows of a query.
 const MAX_HITS: usize = 16_384;
 /// How often a table that is being loaded is looked at, and how many times.
 const LOADING_PAUSE: Duration = Duration::from_millis(100);
@@ -259,47 +260,43 @@ impl Table {
         Ok(counts.take(probes.len()).map(|count| hits.by_ref().take(count as usize).collect()).collect())
     }
 
-    /// The keys of a space from `from` on and before `until`, in order, at most `limit`, as they were at `seen` or later.
+    /// The keys of a space that lie in any of the ranges (from the first text on, before the second), in order, as they were
+    /// at `seen` or later. A hundred ranges at a time.
     ///
     /// # Errors
     /// When Milvus does not answer or refuses.
-    pub async fn keys(
-        &self,
-        space: &str,
-        from: &str,
-        until: &str,
-        limit: usize,
-        seen: Stamp,
-    ) -> Result<Vec<String>, Error> {
-        let filter = format!("{SPACE} == {}", quoted(space));
-        self.keys_where(&filter, from, until, limit, seen).await
+    pub async fn keys(&self, space: &str, ranges: &[Range<String>], seen: Stamp) -> Result<Vec<String>, Error> {
+        let within: Vec<String> = ranges.iter().map(in_range).collect();
+        let filter = format!("{SPACE} == {} and ({})", quoted(space), within.join(" or "));
+        let mut keys: Vec<String> = Vec::new();
+        loop {
+            let after = keys.last().map(|last| format!(" and {KEY} > {}", quoted(last))).unwrap_or_default();
+            let page = self.first_keys(format!("{filter}{after}"), MAX_HITS, seen).await?;
+            let full = page.len() == MAX_HITS;
+            keys.extend(page);
+            if !full {
+                return Ok(keys);
+            }
+        }
     }
 
-    /// The first key of all spaces from `from` on, as it was at `seen` or later.
+    /// The first key of all spaces from a text on, as it was at `seen` or later.
     ///
     /// # Errors
     /// When Milvus does not answer or refuses.
     pub async fn first_key(&self, from: &str, seen: Stamp) -> Result<Option<String>, Error> {
-        // Greater than every key of letters and digits.
-        Ok(self.keys_where("", from, "~", 1, seen).await?.pop())
+        Ok(self.first_keys(format!("{KEY} >= {}", quoted(from)), 1, seen).await?.pop())
     }
 
-    async fn keys_where(
-        &self,
-        filter: &str,
-        from: &str,
-        until: &str,
-        limit: usize,
-        seen: Stamp,
-    ) -> Result<Vec<String>, Error> {
-        let range = format!("{KEY} >= {} and {KEY} < {}", quoted(from), quoted(until));
-        let expr = if filter.is_empty() { range } else { format!("{filter} and {range}") };
+    /// The first keys that a filter lets through. Milvus does not say so, but a limited query gives the smallest ones, and its
+    /// own clients read all rows by that.
+    async fn first_keys(&self, expr: String, limit: usize, seen: Stamp) -> Result<Vec<String>, Error> {
         let request = proto::Query {
             collection_name: self.name.clone(),
             expr,
             output_fields: vec![KEY.to_owned()],
             guarantee_timestamp: seen.0,
-            params: pairs(&[("limit", &limit.min(MAX_HITS).to_string())]),
+            params: pairs(&[("limit", &limit.to_string())]),
             consistency_level: proto::UP_TO_TIMESTAMP,
         };
         let found: proto::QueryResults = self.client.call(rpc!("Query"), request).await?;
@@ -314,6 +311,10 @@ impl Table {
         keys.sort_unstable();
         Ok(keys)
     }
+}
+
+fn in_range(range: &Range<String>) -> String {
+    format!("({KEY} >= {} and {KEY} < {})", quoted(&range.start), quoted(&range.end))
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<KeyValuePair> {

@@ -198,7 +198,7 @@ pub(super) async fn delete(
     let id = fields.required_id(&["collection_id", "id"], Entity::Collection)?;
     collections::delete(&app.db, caller.account, id, clock::now_us()).await?;
     app.classifiers.forget_collection(id);
-    app.vectors.forget_collection(id).await?;
+    app.vectors.forget_collection(caller.account, id).await?;
     Ok(Envelope::new(None, format!("Entity *{id}* has been deleted"), None))
 }
 

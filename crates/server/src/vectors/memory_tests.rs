@@ -116,7 +116,7 @@ async fn a_deleted_person_is_dropped_from_memory_and_disk_at_once() {
     }
     world.find(1).await;
     assert!(world.snapshot().exists());
-    world.memory.forget(last, &[world.collection]).await.unwrap();
+    world.memory.forget(world.account, last, &[world.collection]).await.unwrap();
     assert!(!world.snapshot().exists());
     let place = world.memory.0.places.get(world.collection).unwrap();
     let kept = place.with(|here| here.gallery.keys_of(&last.number()).count());

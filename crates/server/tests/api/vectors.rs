@@ -1,9 +1,11 @@
-//! The same searches on every engine: in memory on both databases, and in the database where it is PostgreSQL.
+//! The same searches on every engine: in memory on both databases, in the database where it is PostgreSQL, and in the Milvus
+//! that `TEST_MILVUS_URL` names, if it does.
 
 use tempfile::TempDir;
 use vultus::app::new_id;
 use vultus::clock::now_us;
-use vultus::vectors::{Memory, Postgres, Space, VectorIndex};
+use vultus::model::Model;
+use vultus::vectors::{Memory, Milvus, Postgres, Space, VectorIndex};
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{self, Facts, FactsUpdate, NewEnrollment};
 use vultus_store::{Db, Id, Kind, accounts, collections};
@@ -29,6 +31,10 @@ async fn on_each_engine(test: impl AsyncFn(&World, &dyn VectorIndex)) {
     test(&world, &memory).await;
     if world.db.is_postgres() {
         test(&world, &Postgres::new(world.db.clone())).await;
+    }
+    if let Ok(url) = std::env::var("TEST_MILVUS_URL") {
+        let model = Model { name: MODEL.to_owned(), dimension: 16 };
+        test(&world, &Milvus::new(world.db.clone(), &url, model).unwrap()).await;
     }
 }
 
@@ -127,7 +133,7 @@ async fn what_was_added_is_found_at_once_and_what_was_removed_is_not() {
             (vec![bob], vec![ada])
         );
         enrollments::delete(db, account, bob, now_us()).await.unwrap();
-        engine.forget(bob, &[home]).await.unwrap();
+        engine.forget(account, bob, &[home]).await.unwrap();
         assert!(world.found(engine, home, 60.0).await.is_empty());
     })
     .await;
