@@ -44,7 +44,7 @@ test-milvus: models
 
 milvus-suites:
 	cargo test -p vultus-milvus --locked --test server
-	TEST_DATABASE=postgres cargo test -p vultus --locked --test milvus --test api
+	TEST_DATABASE=postgres cargo test -p vultus --locked --test api
 
 models:
 	cargo run --locked --quiet -- models pull --to $(MODELS)
