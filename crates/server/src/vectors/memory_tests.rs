@@ -124,6 +124,27 @@ async fn a_deleted_person_is_dropped_from_memory_and_disk_at_once() {
 }
 
 #[tokio::test]
+async fn who_is_deleted_while_a_gallery_is_built_is_not_left_in_its_file() {
+    let world = World::new().await;
+    let mut last = world.enroll(0..1).await;
+    for start in 0..100 {
+        last = world.enroll(start * 100..start * 100 + 100).await;
+    }
+    let deleting = async {
+        let place = loop {
+            match world.memory.0.places.get(world.collection) {
+                Some(place) if place.arriving.try_lock().is_err() => break place,
+                _ => tokio::task::yield_now().await,
+            }
+        };
+        assert!(place.with(|_| ()).is_none(), "it is not there yet");
+        world.memory.forget(last, &[world.collection]).await.unwrap();
+    };
+    tokio::join!(world.find(1), deleting);
+    assert!(!world.snapshot().exists());
+}
+
+#[tokio::test]
 async fn a_restart_reads_the_snapshot_and_catches_up() {
     let mut world = World::new().await;
     for start in 0..100 {
