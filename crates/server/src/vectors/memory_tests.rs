@@ -131,12 +131,10 @@ async fn who_is_deleted_while_a_gallery_is_built_is_not_left_in_its_file() {
         last = world.enroll(start * 100..start * 100 + 100).await;
     }
     let deleting = async {
-        let place = loop {
-            match world.memory.0.places.get(world.collection) {
-                Some(place) if place.arriving.try_lock().is_err() => break place,
-                _ => tokio::task::yield_now().await,
-            }
-        };
+        while world.memory.0.reading.available_permits() == READ_AT_A_TIME {
+            tokio::task::yield_now().await;
+        }
+        let place = world.memory.0.places.get(world.collection).unwrap();
         assert!(place.with(|_| ()).is_none(), "it is not there yet");
         world.memory.forget(last, &[world.collection]).await.unwrap();
     };
