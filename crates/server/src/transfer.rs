@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use vultus_store::collections::{self, NewCollection};
 use vultus_store::embeddings::{self, NewEmbedding};
 use vultus_store::enrollments::{self, Facts, Filter, NewEnrollment};
-use vultus_store::{Db, Id, Kind};
+use vultus_store::{Db, Error, Id, Kind};
 
 use crate::model::Model;
 use crate::{app, clock};
@@ -57,9 +57,13 @@ pub async fn export(db: &Db, account: Id, collection: Id, out: &mut impl Write) 
     loop {
         let filter = Filter { collection_id: Some(collection), limit: Some(BATCH), after, ..Filter::default() };
         let page = enrollments::list(db, account, &filter).await?;
-        count += page.items.len();
         for person in page.items {
-            let templates = embeddings::list(db, account, person.id).await?;
+            let templates = match embeddings::list(db, account, person.id).await {
+                // Deleted after the page was read.
+                Err(Error::Gone { .. }) => continue,
+                templates => templates?,
+            };
+            count += 1;
             let line = Line {
                 name: person.name,
                 external_id: person.external_id,
@@ -93,7 +97,8 @@ pub fn check(input: impl BufRead, model: &Model) -> anyhow::Result<usize> {
 /// Makes a collection of a file, which was [checked](check); gives its id. `name` is another name for it.
 ///
 /// # Errors
-/// What [`check`] finds, and those of the database. The collection is removed then, with all that was imported.
+/// What [`check`] finds, and those of the database. The collection is removed then, with all that was imported; the message
+/// says so if that fails as well.
 pub async fn import(
     db: &Db,
     account: Id,
@@ -107,13 +112,20 @@ pub async fn import(
     collections::insert(db, account, &new, clock::now_us()).await?;
     let mut stored = Vec::new();
     let imported = members(db, account, id, &mut lines, model, &mut stored).await;
-    if imported.is_err() {
-        for enrollment in stored {
-            enrollments::delete(db, account, enrollment, clock::now_us()).await?;
-        }
-        collections::delete(db, account, id, clock::now_us()).await?;
+    let Err(error) = imported else { return Ok(id) };
+    match undo(db, account, id, &stored).await {
+        Ok(()) => Err(error.context("nothing was imported")),
+        Err(undoing) => Err(error.context(format!(
+            "the collection {id} was imported in part, and cannot be removed now ({undoing}): delete it and its members"
+        ))),
     }
-    imported.map(|()| id)
+}
+
+async fn undo(db: &Db, account: Id, collection: Id, stored: &[Id]) -> vultus_store::Result<()> {
+    for enrollment in stored {
+        enrollments::delete(db, account, *enrollment, clock::now_us()).await?;
+    }
+    collections::delete(db, account, collection, clock::now_us()).await
 }
 
 async fn members<R: BufRead>(

@@ -113,8 +113,9 @@ async fn import(file: &Path, name: Option<&str>, scope: &Scope) -> anyhow::Resul
     let (db, account) = scope.open().await?;
     let model = Model::configured(&scope.data)?;
     let open = || File::open(file).map(BufReader::new).with_context(|| format!("cannot read {}", file.display()));
-    let wrong = |error: anyhow::Error| anyhow!("{}: {error:#}; nothing was imported", file.display());
-    let members = transfer::check(open()?, &model).map_err(wrong)?;
+    let wrong = |error: anyhow::Error| anyhow!("{}: {error:#}", file.display());
+    let checked = transfer::check(open()?, &model).context("nothing was imported");
+    let members = checked.map_err(wrong)?;
     let id = transfer::import(&db, account, open()?, name, &model).await.map_err(wrong)?;
     print(&format!("{members} members imported into the collection {id}"))
 }

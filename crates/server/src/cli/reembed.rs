@@ -14,6 +14,7 @@ use crate::blobs::Blobs;
 use crate::clock;
 use crate::config::Config;
 use crate::engine::Pool;
+use crate::error::Error;
 use crate::flows::Picture;
 use crate::flows::enroll::embed_dominant;
 use crate::model::Model;
@@ -48,8 +49,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let unusable = result?;
     let Progress { staged, lost, .. } = reembeddings::progress(&db, &model).await?;
     print(&format!(
-        "{staged} embeddings have a new vector by \"{model}\"; {unusable} have an image without a usable face and {lost} \
-         have none kept: those people have to be enrolled again.\nStop the server, run `vultus reembed --switch`, and \
+        "{staged} embeddings have a new vector by \"{model}\"; {unusable} have an image that is damaged or without a usable \
+         face, and {lost} have none kept: those people have to be enrolled again.\nStop the server, run `vultus reembed --switch`, and \
          start it with the new model."
     ))
 }
@@ -77,7 +78,12 @@ async fn one(db: &Db, blobs: &Blobs, engines: &Pool<Engine>, pending: Pending, m
     let Some(image) = blobs.get(&pending.image_key).await? else { return Ok(false) };
     let picture = Picture::new(None, image);
     let embed = move |engine: &mut Engine| embed_dominant(engine, &picture);
-    let Ok((embedding, _)) = engines.run(embed).await?? else { return Ok(false) };
+    let embedding = match engines.run(embed).await? {
+        Ok(Ok((embedding, _))) => embedding,
+        // Damaged, or larger than what is accepted now.
+        Ok(Err(_)) | Err(Error::BadImage { .. }) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
     reembeddings::stage(db, pending.account_id, pending.id, model, embedding.as_slice()).await?;
     Ok(true)
 }

@@ -89,7 +89,11 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
     if usable.is_empty() {
         return Ok(Outcome::NoFace(skipped));
     }
-    let added = usable.len();
+    let (added, max) = (usable.len(), app.config.matching.max_embeddings);
+    if matches!(target, Target::New { .. }) && added > max as usize {
+        let too_many = vultus_store::Error::TooManyEmbeddings { limit: max, stored: 0, added: added as u32 };
+        return Err(too_many.into());
+    }
     let (mut rows, mut pictures) = (Vec::with_capacity(added), Vec::with_capacity(added));
     for face in usable {
         rows.push(row(&model, &face)?);

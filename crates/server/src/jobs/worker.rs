@@ -21,40 +21,43 @@ const TEND_EVERY: Duration = Duration::from_mins(1);
 
 /// Does jobs until `stop` resolves; a job that runs then is left to its end or to the next worker.
 pub async fn run(tools: Tools, stop: impl Future<Output = ()>) {
-    let working = async {
-        loop {
-            let done = tokio::select! {
-                done = next(&tools) => done,
-                // Whatever a job waits for from a database that hangs might never come.
-                error = tools.db.silence() => Err(error),
-            };
-            match done {
-                Ok(true) => {}
-                Ok(false) => tokio::time::sleep(IDLE).await,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot look for jobs");
-                    tokio::time::sleep(IDLE * 5).await;
-                }
-            }
-        }
-    };
+    // Side by side, so that no fit waits for a bucket that does not answer.
     tokio::select! {
-        () = working => {}
+        () = work(&tools, Job::Fit) => {}
+        () = work(&tools, Job::RemoveImage) => {}
         () = tend(&*tools.vectors) => {}
         () = stop => {}
     }
 }
 
+/// Does the jobs of a kind, one after the other.
+async fn work(tools: &Tools, job: Job) {
+    loop {
+        let done = tokio::select! {
+            done = Box::pin(next(tools, job)) => done,
+            // Whatever a job waits for from a database that hangs might never come.
+            error = tools.db.silence() => Err(error),
+        };
+        match done {
+            Ok(true) => {}
+            Ok(false) => tokio::time::sleep(IDLE).await,
+            Err(error) => {
+                tracing::warn!(%error, "cannot look for jobs");
+                tokio::time::sleep(IDLE * 5).await;
+            }
+        }
+    }
+}
+
 /// Does one job; false when there was none.
-async fn next(tools: &Tools) -> vultus_store::Result<bool> {
+async fn next(tools: &Tools, job: Job) -> vultus_store::Result<bool> {
     let now = clock::now_us();
-    // Changes come in bursts: a fit waits a little, so that one does for all of them.
-    let due = now - tools.refit_delay.as_micros() as i64;
-    let claim = match jobs::claim(&tools.db, Job::RemoveImage, now, now, now + LEASE_US).await? {
-        Some(claim) => Some(claim),
-        None => jobs::claim(&tools.db, Job::Fit, due, now, now + LEASE_US).await?,
+    let due = match job {
+        // Changes come in bursts: a fit waits a little, so that one does for all of them.
+        Job::Fit => now - tools.refit_delay.as_micros() as i64,
+        Job::RemoveImage => now,
     };
-    let Some(claim) = claim else { return Ok(false) };
+    let Some(claim) = jobs::claim(&tools.db, job, due, now, now + LEASE_US).await? else { return Ok(false) };
     let done = tokio::select! {
         done = run_one(tools, &claim) => done,
         error = hold(tools, &claim) => return Err(error),

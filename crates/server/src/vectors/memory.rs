@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 use vultus_store::{Db, Id, collections};
 
 use super::residents::{Place, Resident, blocking, news};
@@ -30,13 +31,19 @@ struct Galleries {
     places: Cache<Arc<Place>>,
     folder: Folder,
     threads: usize,
+    /// Permits to read a whole collection, which occupies a connection to the database for a while.
+    reading: Semaphore,
 }
+
+/// Collections that are read at a time: SQLite has four connections for reads, and requests need some.
+const READ_AT_A_TIME: usize = 2;
 
 impl Memory {
     /// Keeps galleries of at most `capacity` embeddings in all, those that were used last. Snapshots are kept in `folder`; a
     /// search in a large collection takes up to `threads` threads.
     pub fn new(db: Db, capacity: usize, folder: PathBuf, threads: usize) -> Self {
-        Self(Arc::new(Galleries { db, places: Cache::new(capacity), folder: Folder(folder), threads }))
+        let (places, reading) = (Cache::new(capacity), Semaphore::new(READ_AT_A_TIME));
+        Self(Arc::new(Galleries { db, places, folder: Folder(folder), threads, reading }))
     }
 
     /// The place of a gallery that is as new as the space is.
@@ -51,7 +58,11 @@ impl Memory {
             (space.account, space.collection, space.dimension, space.model.to_owned());
         let bring = tokio::spawn(async move {
             let space = Space { account, collection, state: &state, model: &model, dimension };
-            galleries.bring(&space, &arriving).await
+            tokio::select! {
+                brought = galleries.bring(&space, &arriving) => brought,
+                // Or everybody would wait for a task that waits for a database that hangs.
+                error = galleries.db.silence() => Err(error.into()),
+            }
         });
         bring.await.map_err(|_| Error::Panicked)??;
         Ok(place)
@@ -101,12 +112,23 @@ impl Galleries {
                 return Ok(());
             }
         }
-        let built = Resident::build(&self.db, space, self.threads).await?;
-        place.set(built);
+        let forgotten = place.forgotten.load(Ordering::Acquire);
+        let permit = self.reading.acquire().await.context("galleries are read while the server runs")?;
+        place.set(Resident::build(&self.db, space, self.threads).await?);
+        drop(permit);
         if let Err(error) = self.save(collection, place).await {
             tracing::warn!(%collection, %error, "the next start is slow");
         }
+        if place.forgotten.load(Ordering::Acquire) != forgotten {
+            // Who was deleted after being read must not be left in a file.
+            self.remove_snapshot(collection).await?;
+        }
         Ok(())
+    }
+
+    async fn remove_snapshot(&self, collection: Id) -> Result<(), Error> {
+        let folder = self.folder.clone();
+        Ok(blocking(move || folder.remove(collection)).await?.context("cannot remove a snapshot")?)
     }
 
     /// Writes a snapshot of a gallery that is worth one, unless there is one of it.
@@ -119,11 +141,6 @@ impl Galleries {
         let saved = blocking(move || folder.save(collection, &resident).map(|()| resident)).await?;
         let saved = saved.with_context(|| format!("cannot write to {}", self.folder.0.display()))?;
         place.set_saved(&saved.gallery);
-        if !place.is_saved() {
-            // Somebody was deleted meanwhile, and must not be left in a file.
-            let folder = self.folder.clone();
-            blocking(move || folder.remove(collection)).await?.context("cannot remove a snapshot")?;
-        }
         Ok(())
     }
 
@@ -182,10 +199,10 @@ impl VectorIndex for Memory {
         async move {
             for collection in collections {
                 if let Some(place) = self.0.places.get(*collection) {
+                    place.forgotten.fetch_add(1, Ordering::AcqRel);
                     place.change(|here| Arc::make_mut(&mut here.gallery).remove_subject(&enrollment.number()));
                 }
-                let (folder, collection) = (self.0.folder.clone(), *collection);
-                blocking(move || folder.remove(collection)).await?.context("cannot remove a snapshot")?;
+                self.0.remove_snapshot(*collection).await?;
             }
             Ok(())
         }
@@ -194,9 +211,11 @@ impl VectorIndex for Memory {
 
     fn forget_collection(&self, _: Id, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
         async move {
+            if let Some(place) = self.0.places.get(collection) {
+                place.forgotten.fetch_add(1, Ordering::AcqRel);
+            }
             self.0.places.remove(collection);
-            let folder = self.0.folder.clone();
-            Ok(blocking(move || folder.remove(collection)).await?.context("cannot remove a snapshot")?)
+            self.0.remove_snapshot(collection).await
         }
         .boxed()
     }

@@ -124,6 +124,25 @@ async fn a_deleted_person_is_dropped_from_memory_and_disk_at_once() {
 }
 
 #[tokio::test]
+async fn who_is_deleted_while_a_gallery_is_built_is_not_left_in_its_file() {
+    let world = World::new().await;
+    let mut last = world.enroll(0..1).await;
+    for start in 0..100 {
+        last = world.enroll(start * 100..start * 100 + 100).await;
+    }
+    let deleting = async {
+        while world.memory.0.reading.available_permits() == READ_AT_A_TIME {
+            tokio::task::yield_now().await;
+        }
+        let place = world.memory.0.places.get(world.collection).unwrap();
+        assert!(place.with(|_| ()).is_none(), "it is not there yet");
+        world.memory.forget(world.account, last, &[world.collection]).await.unwrap();
+    };
+    tokio::join!(world.find(1), deleting);
+    assert!(!world.snapshot().exists());
+}
+
+#[tokio::test]
 async fn a_restart_reads_the_snapshot_and_catches_up() {
     let mut world = World::new().await;
     for start in 0..100 {

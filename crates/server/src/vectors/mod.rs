@@ -128,14 +128,17 @@ pub fn open_shared(engine: &VectorEngine, data: &Data, db: &Db) -> anyhow::Resul
         VectorEngine::Pgvector => {
             bail!("--vectors pgvector needs a PostgreSQL database: give one with --database-url, or use --vectors auto")
         }
-        #[cfg(feature = "milvus")]
-        VectorEngine::Milvus(address) => {
-            Ok(Some(Arc::new(Milvus::new(db.clone(), &address.0, Model::configured(data)?)?)))
-        }
-        #[cfg(not(feature = "milvus"))]
-        VectorEngine::Milvus(_) => {
-            bail!("--vectors milvus://... needs a vultus that was built with the feature milvus")
-        }
+        VectorEngine::Milvus(address) => open_milvus(&address.0, data, db).map(Some),
         VectorEngine::Auto | VectorEngine::Memory => Ok(None),
     }
+}
+
+#[cfg(feature = "milvus")]
+fn open_milvus(address: &str, data: &Data, db: &Db) -> anyhow::Result<Arc<dyn VectorIndex>> {
+    Ok(Arc::new(Milvus::new(db.clone(), address, Model::configured(data)?)?))
+}
+
+#[cfg(not(feature = "milvus"))]
+fn open_milvus(_: &str, _: &Data, _: &Db) -> anyhow::Result<Arc<dyn VectorIndex>> {
+    bail!("--vectors milvus://... needs a vultus that was built with the feature milvus")
 }

@@ -1,6 +1,6 @@
 //! The gallery of one collection in memory, and how it keeps up with the store.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use vultus_gallery::Gallery;
@@ -30,6 +30,8 @@ pub struct Place {
     pub arriving: tokio::sync::Mutex<()>,
     /// Whether an index is being computed.
     pub indexing: AtomicBool,
+    /// How often somebody was to be forgotten.
+    pub forgotten: AtomicU64,
     resident: RwLock<Option<Resident>>,
     /// The gallery that the snapshot is of. Since somebody points to it, one that changes becomes another.
     saved: Mutex<Weak<Gallery<u128>>>,

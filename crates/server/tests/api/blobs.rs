@@ -15,7 +15,7 @@ use s3s::service::S3ServiceBuilder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
-use vultus_store::{Db, jobs};
+use vultus_store::{Db, collections, jobs};
 
 use crate::app::{Reply, base64, client, reply};
 use crate::pictures::photo;
@@ -168,6 +168,34 @@ async fn a_bucket_that_fails_half_way_leaves_nobody_and_its_images_to_a_job() {
     server.call(Method::POST, "/v1/enroll", body).await.ok();
     assert_eq!(jobs::count(&db).await.unwrap().open, 2, "but not those of somebody who is enrolled");
     serving.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_hangs_keeps_neither_a_deletion_nor_a_fit_waiting() {
+    let (parent, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (address, serving) = serve_s3(root.path(), "127.0.0.1:0").await;
+    let server = Keeping::start(parent.path(), address, SECRET_KEY);
+    until_ready(&server.address).await;
+    let home = server.call(Method::POST, "/v1/collection", json!({"name": "Home"})).await.ok();
+    let home = &home["data"]["collection_id"];
+    let body = json!({"img0": base64(&photo("collins")), "name": "Eileen"});
+    let id = server.call(Method::POST, "/v1/enroll", body).await.ok()["data"]["enrollment_id"].clone();
+    let listed = server.call(Method::GET, "/v1/collection", json!({})).await.ok();
+    let account = listed["data"][0]["owner"].as_str().unwrap().parse().unwrap();
+
+    serving.abort();
+    let _ = serving.await;
+    let _silent = TcpListener::bind(address).await.unwrap();
+    let started = Instant::now();
+    server.call(Method::DELETE, "/v1/enroll", json!({"enrollment_id": id})).await.ok();
+    server.call(Method::POST, "/v1/train", json!({"collection_id": home})).await.ok();
+    let db = Db::connect(&format!("sqlite:{}", parent.path().join("vultus.db").display())).await.unwrap();
+    let collection = home.as_str().unwrap().parse().unwrap();
+    while collections::state(&db, account, collection).await.unwrap().fit.is_none() {
+        assert!(started.elapsed() < Duration::from_secs(12), "the fit waits");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(jobs::count(&db).await.unwrap().open, 1, "the image is still to be removed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -120,6 +120,9 @@ async fn updates_and_deletions_need_an_id_that_exists() {
     let id = small.enroll("One", &crate::pictures::photo("collins")).await;
     let body = json!({"enrollment_id": id, "img0": photo});
     small.json(Method::PUT, "/v1/enroll", &body).await.problem(400, "too_many_embeddings");
+    let two = json!({"img0": photo, "img1": photo});
+    small.post("/v1/enroll", &two).await.problem(400, "too_many_embeddings");
+    assert_eq!(small.get("/v1/enroll").await.ok()["data"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
