@@ -1,6 +1,7 @@
 //! Where enrolled images are kept, if the operator wants them kept at all.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -171,10 +172,11 @@ fn not_kept(error: object_store::Error) -> Error {
 }
 
 fn write(path: &Path, image: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
+    let folder = path.parent().unwrap_or(path);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     io::Write::write_all(&mut file, image)?;
-    file.sync_all()
+    file.sync_all()?;
+    // Its name lasts as well.
+    File::open(folder)?.sync_all()
 }

@@ -1,5 +1,6 @@
 //! Store a person's face: make an enrollment, or add pictures to one.
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -84,8 +85,12 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
         Target::New { collection: None, .. } => {}
         Target::Existing(enrollment, _) => drop(enrollments::by_id(&app.db, account, *enrollment).await?),
     }
+    // Dropped with this future: pictures that nobody waits for any more need not be looked at.
+    let request = Arc::new(());
+    let waiting = Arc::downgrade(&request);
     let Assessed { usable, skipped, model, calibration } =
-        app.engines.run(move |engine| assess(engine, pictures)).await??;
+        app.engines.run(move |engine| assess(engine, pictures, &waiting)).await??;
+    drop(request);
     if usable.is_empty() {
         return Ok(Outcome::NoFace(skipped));
     }
@@ -112,10 +117,10 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
     Ok(Outcome::Done(Enrolled { id, added, skipped, similar }))
 }
 
-/// Embeds the usable faces and tells why others are not.
-fn assess(engine: &mut Engine, pictures: Vec<Picture>) -> Result<Assessed, Error> {
+/// Embeds the usable faces and tells why others are not, for as long as the request is `waiting`.
+fn assess(engine: &mut Engine, pictures: Vec<Picture>, waiting: &Weak<()>) -> Result<Assessed, Error> {
     let (mut usable, mut skipped) = (Vec::new(), Vec::new());
-    for picture in pictures {
+    for picture in pictures.into_iter().take_while(|_| waiting.strong_count() > 0) {
         match embed_dominant(engine, &picture)? {
             Ok((embedding, quality)) => usable.push(Usable { embedding, quality, picture: picture.bytes }),
             Err(reason) => skipped.push(Skipped { field: picture.field, reason }),

@@ -57,7 +57,7 @@ impl IntoResponse for Error {
 pub(super) fn render(error: &Error, mut headers: HeaderMap, request_id: &str) -> Response {
     let (status, code) = classify(error);
     let sandbox = matches!(error, Error::Sandbox { .. });
-    if matches!(error, Error::Unavailable { .. }) {
+    if matches!(error, Error::Unavailable { .. } | Error::Store(StoreError::Unavailable(_))) {
         tracing::warn!(code, error = %causes(error), "a request failed");
     }
     let message = if status == StatusCode::INTERNAL_SERVER_ERROR && !sandbox {

@@ -78,8 +78,11 @@ impl Galleries {
         }
         drop(arriving);
         let embeddings = place.with(|here| here.gallery.len()).unwrap_or_default();
+        if let Err(too_large) = self.check_budget(embeddings) {
+            self.places.remove(space.collection);
+            return Err(too_large);
+        }
         self.places.weigh(space.collection, embeddings);
-        self.check_budget(embeddings)?;
         self.index_when_due(place);
         Ok(())
     }
@@ -161,9 +164,15 @@ impl Galleries {
             if let Some(training) = place.with(|here| here.gallery.training()).flatten() {
                 let trained = training.run();
                 let _arriving = place.arriving.blocking_lock();
+                let forgotten = place.forgotten.load(Ordering::Acquire);
                 if let Some(mut copy) = place.with(Resident::clone) {
                     Arc::make_mut(&mut copy.gallery).adopt(trained, threads);
-                    place.set(copy);
+                    // Who was deleted meanwhile must not come back: the next search has another index computed.
+                    place.change(|here| {
+                        if place.forgotten.load(Ordering::Acquire) == forgotten {
+                            *here = copy;
+                        }
+                    });
                 }
             }
             place.indexing.store(false, Ordering::Release);

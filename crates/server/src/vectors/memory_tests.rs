@@ -68,6 +68,10 @@ impl World {
 
     /// The member most similar to a vector.
     async fn find(&self, number: u32) -> Option<Hit> {
+        self.search(number).await.unwrap()
+    }
+
+    async fn search(&self, number: u32) -> Result<Option<Hit>, Error> {
         let state = collections::state(&self.db, self.account, self.collection).await.unwrap();
         let space = Space {
             account: self.account,
@@ -76,7 +80,7 @@ impl World {
             model: MODEL,
             dimension: DIMENSION,
         };
-        self.memory.search(space, vec![vector(number)], 1).await.unwrap()[0].first().copied()
+        Ok(self.memory.search(space, vec![vector(number)], 1).await?[0].first().copied())
     }
 
     fn restart(&mut self) {
@@ -116,8 +120,10 @@ async fn a_deleted_person_is_dropped_from_memory_and_disk_at_once() {
     }
     world.find(1).await;
     assert!(world.snapshot().exists());
+    let unfinished = world.snapshot().with_extension("new");
+    std::fs::write(&unfinished, "of a server that was killed").unwrap();
     world.memory.forget(world.account, last, &[world.collection]).await.unwrap();
-    assert!(!world.snapshot().exists());
+    assert!(!world.snapshot().exists() && !unfinished.exists());
     let place = world.memory.0.places.get(world.collection).unwrap();
     let kept = place.with(|here| here.gallery.keys_of(&last.number()).count());
     assert_eq!(kept, Some(0));
@@ -188,6 +194,21 @@ async fn a_snapshot_is_written_anew_only_after_changes() {
     let changed = file(&world).await;
     assert_ne!(changed, built);
     assert_eq!(file(&world).await, changed);
+}
+
+#[tokio::test]
+async fn a_collection_that_outgrows_the_memory_is_refused_until_it_shrinks() {
+    let mut world = World::new().await;
+    world.memory = Memory::new(world.db.clone(), 2, world.folder.path().join("galleries"), 1);
+    let (ada, bob) = (world.enroll([1].into_iter()).await, world.enroll([2].into_iter()).await);
+    assert!(exactly(ada)(world.search(1).await.unwrap()));
+    let eve = world.enroll([3].into_iter()).await;
+    for _ in 0..2 {
+        let refused = world.search(1).await;
+        assert!(matches!(refused, Err(Error::GalleryTooLarge { embeddings: 3, limit: 2 })), "{refused:?}");
+    }
+    remove_member(&world.db, world.account, world.collection, eve, crate::clock::now_us()).await.unwrap();
+    assert!(exactly(bob)(world.search(2).await.unwrap()));
 }
 
 #[tokio::test]

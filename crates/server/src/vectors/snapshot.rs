@@ -14,6 +14,9 @@ use vultus_store::Id;
 
 use super::residents::Resident;
 
+/// Extension of a file that is being written.
+const UNFINISHED: &str = "new";
+
 /// The folder of the snapshots.
 #[derive(Debug, Clone)]
 pub struct Folder(pub PathBuf);
@@ -27,7 +30,7 @@ impl Folder {
     pub fn save(&self, collection: Id, resident: &Resident) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
         let path = self.file(collection);
-        let new = path.with_extension("new");
+        let new = path.with_extension(UNFINISHED);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         let mut out = BufWriter::with_capacity(1 << 20, file);
         out.write_all(&resident.version.to_le_bytes())?;
@@ -55,12 +58,16 @@ impl Folder {
         }
     }
 
-    /// Removes the snapshot of a collection, if there is one.
+    /// Removes the snapshot of a collection, if there is one, and one that was not finished.
     pub fn remove(&self, collection: Id) -> io::Result<()> {
-        match fs::remove_file(self.file(collection)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        let path = self.file(collection);
+        for path in [path.with_extension(UNFINISHED), path] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
+        Ok(())
     }
 }
 

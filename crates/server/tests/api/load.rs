@@ -4,8 +4,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
+use serde_json::json;
 
-use crate::app::{TestApp, reply};
+use crate::app::{TestApp, base64, reply};
 use crate::connections::begin_upload;
 use crate::pictures::photo;
 
@@ -66,6 +67,28 @@ async fn the_job_of_a_client_that_has_gone_is_skipped() {
     drop(release);
     app.post_bytes("/v1/facedetect", picture).await.ok();
     assert_eq!(app.app.engines.skipped(), 1);
+}
+
+#[tokio::test]
+async fn the_pictures_of_a_client_that_has_gone_do_not_keep_a_thread_busy() {
+    let app = TestApp::with_own_engine(|_| {}).await;
+    let picture = base64(&photo("collins"));
+    let id = app.enroll("Eileen", &photo("collins")).await;
+    let body = |count| {
+        let mut body = json!({"enrollment_id": id});
+        (0..count).for_each(|number| body[format!("img{number}")] = json!(picture));
+        body.to_string()
+    };
+    let started = Instant::now();
+    reply(app.request(Method::PUT, "/v1/enroll").body(body(5))).await.ok();
+    let five = started.elapsed();
+    let started = Instant::now();
+    let impatient = app.request(Method::PUT, "/v1/enroll").body(body(90)).timeout(3 * five);
+    assert!(impatient.send().await.unwrap_err().is_timeout());
+    while app.app.engines.unfinished() > 0 {
+        assert!(started.elapsed() < 10 * five, "it goes on");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]
