@@ -6,7 +6,7 @@
 If the variable is set already, that server is used. Otherwise one is installed (PyPI package milvus, for Linux on x86_64)
 and started with empty folders; it is killed when the command has ended, however it ends.
 
-Milvus listens on all addresses of the machine, without a password. So it runs in a network of its own, which has nothing
+Milvus listens on all addresses of the machine, with a password that everybody knows. So it runs in a network of its own, which has nothing
 but loopback, and this program passes connections on to it from a free port of the machine's loopback. That needs root, or
 a system that lets users make namespaces.
 """
@@ -30,6 +30,7 @@ PORT = 19530
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+PR_SET_PDEATHSIG = 1
 
 
 def install():
@@ -91,11 +92,6 @@ def pump(source, sink):
             pass
 
 
-def run(command, environment):
-    """Runs the command in the network of the machine; gives its exit status."""
-    return subprocess.run(command, env=environment).returncode
-
-
 def main():
     command = sys.argv[1:]
     if not command:
@@ -104,7 +100,7 @@ def main():
         os.execvp(command[0], command)
     install()
     listener = socket.create_server(("127.0.0.1", 0))
-    url = f"milvus://127.0.0.1:{listener.getsockname()[1]}"
+    url = f"milvus://root:Milvus@127.0.0.1:{listener.getsockname()[1]}"
     # The server is the child, since the parent's network is that of the command.
     ready, tell = os.pipe()
     server = os.fork()
@@ -117,7 +113,7 @@ def main():
     try:
         if not os.read(ready, 1):
             sys.exit("with-milvus: Milvus does not start")
-        sys.exit(run(command, {**os.environ, "TEST_MILVUS_URL": url}))
+        sys.exit(subprocess.run(command, env={**os.environ, "TEST_MILVUS_URL": url}).returncode)
     finally:
         # Milvus does not end when it is asked to; its folders are gone when it is waited for.
         os.killpg(server, signal.SIGTERM)
@@ -125,7 +121,8 @@ def main():
 
 
 def serve(listener, tell):
-    """Runs Milvus until this process is asked to end."""
+    """Runs Milvus until this process is asked to end, or its parent has ended."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     enter_own_network()
     sys.path.insert(0, str(TOOL))
     from milvus import MilvusServer, MilvusServerConfig
@@ -133,6 +130,7 @@ def serve(listener, tell):
     with tempfile.TemporaryDirectory(prefix="vultus-milvus.", ignore_cleanup_errors=True) as folder:
         config = MilvusServerConfig(data_dir=folder)
         config.set("log.level", "warn")
+        config.set("authorization_enabled", True)
         milvus = MilvusServer(config)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         try:

@@ -1,8 +1,10 @@
-//! PostgreSQL with pgvector: search among many embeddings, and what a second server on the same database adds.
+//! Vector engines that servers share, PostgreSQL with pgvector and Milvus: search among many embeddings, and what a second
+//! server on the same database adds.
 //!
 //! `scripts/with-postgres.sh cargo bench -p vultus --bench postgres -- [embeddings ...]` (default 5,000, 10,000 and
 //! 100,000, and then the second server). The embeddings are those of the gallery's benchmark, two photos of each person, and
-//! so is the exact search that recall is measured against. Needs the models for the servers, as the http benchmark does.
+//! so is the exact search that recall is measured against. Milvus is measured where `TEST_MILVUS_URL` names one: put
+//! `scripts/with-milvus.py` before the command. Needs the models for the servers, as the http benchmark does.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -21,6 +23,8 @@ use faces::{DIMENSION, Random, World};
 use node::{ENROLLED, Server, jpeg_1280x960, throughput};
 use vultus::app::new_id;
 use vultus::clock::now_us;
+use vultus::model::Model;
+use vultus::vectors::{Milvus, Postgres, VectorIndex};
 use vultus_gallery::{Gallery, SHORTLIST};
 use vultus_store::collections::{self, NewCollection};
 use vultus_store::embeddings::NewEmbedding;
@@ -33,6 +37,8 @@ const SIZES: [usize; 3] = [5_000, 10_000, 100_000];
 const PROBES: usize = 500;
 /// People stored in one transaction.
 const BATCH: usize = 500;
+/// How long Milvus is left alone with what it was given.
+const MILVUS_INDEXES: Duration = Duration::from_mins(2);
 /// Pairs of throughputs, of which the best is told: other programs on the machine only ever take away.
 const ROUNDS: usize = 3;
 
@@ -68,11 +74,15 @@ async fn search(size: usize) -> anyhow::Result<()> {
     let slices: Vec<&[f32]> = probes.iter().map(Vec::as_slice).collect();
     let exact = gallery.search_exactly(&slices, 1, 2);
     let nearest: Vec<Id> = exact.iter().map(|found| ids[found[0].subject as usize]).collect();
-    measure("without an index", &space, &probes[..50], &nearest).await?;
+    let postgres = Postgres::new(space.db.clone());
+    measure("without an index", &postgres, &space, &probes[..50], &nearest).await?;
     let start = Instant::now();
     if vectors::tend(&space.db).await? {
         println!("  index built in {:.1?}", start.elapsed());
-        measure("with its index", &space, &probes, &nearest).await?;
+        measure("with its index", &postgres, &space, &probes, &nearest).await?;
+    }
+    if let Ok(url) = std::env::var("TEST_MILVUS_URL") {
+        milvus(&url, &space, &probes, &nearest).await?;
     }
     space.db.close().await;
     Ok(())
@@ -103,16 +113,37 @@ async fn fill(space: &Space, world: &World, size: usize) -> anyhow::Result<(Vec<
     Ok((ids, gallery))
 }
 
-/// What an identification asks of the database: the search, and then the rows of those who were found.
-async fn measure(label: &str, space: &Space, probes: &[Vec<f32>], nearest: &[Id]) -> anyhow::Result<()> {
+async fn milvus(url: &str, space: &Space, probes: &[Vec<f32>], nearest: &[Id]) -> anyhow::Result<()> {
+    let milvus = Milvus::new(space.db.clone(), url, Model { name: MODEL.to_owned(), dimension: DIMENSION })?;
+    let start = Instant::now();
+    milvus.tend().await?;
+    println!("  Milvus filled in {:.1?}", start.elapsed());
+    measure("Milvus at once", &milvus, space, probes, nearest).await?;
+    // It seals and indexes in the background what is large enough.
+    tokio::time::sleep(MILVUS_INDEXES).await;
+    measure(&format!("Milvus {MILVUS_INDEXES:?} later"), &milvus, space, probes, nearest).await?;
+    Ok(milvus.forget_collection(space.account, space.collection).await?)
+}
+
+/// What an identification asks of the engine and the database: the search, and then the rows of those who were found.
+async fn measure(
+    label: &str,
+    engine: &dyn VectorIndex,
+    space: &Space,
+    probes: &[Vec<f32>],
+    nearest: &[Id],
+) -> anyhow::Result<()> {
     let Space { db, account, collection } = space;
+    let state = collections::state(db, *account, *collection).await?;
+    let (account, collection) = (*account, *collection);
     let (mut searches, mut totals, mut right) = (Vec::new(), Vec::new(), 0);
     for (probe, nearest) in probes.iter().zip(nearest) {
         let start = Instant::now();
-        let found = vectors::search(db, *account, *collection, MODEL, probe, SHORTLIST).await?;
+        let what = vultus::vectors::Space { account, collection, state: &state, model: MODEL, dimension: DIMENSION };
+        let found = engine.search(what, vec![probe.clone()], SHORTLIST).await?.concat();
         searches.push(start.elapsed());
-        let ids: Vec<Id> = found.iter().map(|(id, _)| *id).collect();
-        let members = collections::members(db, *account, *collection, MODEL, &ids).await?;
+        let ids: Vec<Id> = found.iter().map(|hit| hit.enrollment).collect();
+        let members = collections::members(db, account, collection, MODEL, &ids).await?;
         totals.push(start.elapsed());
         anyhow::ensure!(members.len() == SHORTLIST, "members are missing");
         right += usize::from(ids.first() == Some(nearest));
