@@ -21,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -44,8 +46,12 @@ def install():
         if subprocess.run([*pip, "--requirement", SCRIPTS / "milvus.txt"]).returncode != 0:
             sys.exit("with-milvus: Milvus cannot be fetched: set TEST_MILVUS_URL to a server")
         (wheel,) = Path(folder).glob("*.whl")
-        zipfile.ZipFile(wheel).extractall(Path(folder, "unpacked"))
-        Path(folder, "unpacked").rename(TOOL)
+        unpacked = Path(folder, "unpacked")
+        zipfile.ZipFile(wheel).extractall(unpacked)
+        # The program and its libraries, which the package would unpack again at every start.
+        unpack = "import milvus; milvus._initialize_data_files('.')"
+        subprocess.run([sys.executable, "-c", unpack], cwd=unpacked, check=True)
+        unpacked.rename(TOOL)
 
 
 def enter_own_network():
@@ -128,19 +134,36 @@ def serve(listener, tell):
     from milvus import MilvusServer, MilvusServerConfig
 
     with tempfile.TemporaryDirectory(prefix="vultus-milvus.", ignore_cleanup_errors=True) as folder:
+        Path(folder, "bin").symlink_to(TOOL / "bin")
         config = MilvusServerConfig(data_dir=folder)
         config.set("log.level", "warn")
         config.set("authorization_enabled", True)
-        milvus = MilvusServer(config)
+        milvus = MilvusServer(config, wait_for_started=False)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         try:
             milvus.start()
+            wait(milvus, Path(folder, "logs/milvus-stderr.log"))
             os.write(tell, b"!")
             pass_on(listener)
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             milvus.server_proc.kill()
             milvus.server_proc.wait()
+
+
+def wait(milvus, log):
+    """Waits until Milvus can be used."""
+    for _ in range(600):
+        if milvus.server_proc.poll() is not None:
+            sys.exit(log.read_text())
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{milvus.webservice_port}/healthz") as answer:
+                if answer.read() == b"OK":
+                    return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    sys.exit("with-milvus: Milvus is not ready after two minutes")
 
 
 if __name__ == "__main__":
