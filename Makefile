@@ -8,7 +8,7 @@ FUZZ_SECONDS := 60
 export VULTUS_MODELS_DIR := $(abspath $(MODELS))
 export PATH := $(abspath $(TOOLS))/bin:$(PATH)
 
-.PHONY: test fmt clippy deny unit suites models bench fuzz
+.PHONY: test fmt clippy deny unit suites test-milvus milvus-suites models bench fuzz
 
 test: fmt clippy deny unit
 	@echo "all checks passed"
@@ -37,6 +37,14 @@ unit: models
 suites:
 	cargo test --workspace --locked
 	TEST_DATABASE=postgres cargo test --workspace --locked --test api
+
+# The same with Milvus as the vector engine, on PostgreSQL. Installs and starts both, unless TEST_MILVUS_URL names a Milvus.
+test-milvus: models
+	scripts/with-milvus.py scripts/with-postgres.sh $(MAKE) milvus-suites
+
+milvus-suites:
+	cargo test -p vultus-milvus --locked --test server
+	TEST_DATABASE=postgres cargo test -p vultus --locked --test api
 
 models:
 	cargo run --locked --quiet -- models pull --to $(MODELS)

@@ -27,7 +27,7 @@ pub struct App {
     /// The inference threads.
     pub engines: Arc<Pool<Engine>>,
     /// Where embeddings are searched.
-    pub vectors: Box<dyn VectorIndex>,
+    pub vectors: Arc<dyn VectorIndex>,
     /// The newest classifiers of the collections in use.
     pub classifiers: Classifiers,
     /// Where enrolled images are kept, if they are; and where those of former settings are removed.

@@ -3,7 +3,8 @@
 //! Every function that touches a tenant's data takes the account, and every statement names it: an id of another
 //! account is simply [`Error::NotFound`]. Clock and ids come from the caller. Nothing here logs.
 //!
-//! A statement is written once for both databases and run through `sql!` (see `db.rs`); only `vectors` is for PostgreSQL.
+//! A statement is written once for both databases and run through `sql!` (see `db.rs`); only `vectors` and
+//! `cursors` are for PostgreSQL.
 
 #[macro_use]
 mod db;
@@ -15,6 +16,7 @@ mod vector;
 
 pub mod accounts;
 pub mod collections;
+pub mod cursors;
 pub mod embeddings;
 pub mod enrollments;
 pub mod fits;

@@ -51,7 +51,7 @@ enum Command {
     Keys(keys::Args),
     /// List collections and move them between servers; works while the server runs.
     Collections(collections::Args),
-    /// Check and repair the vectors that PostgreSQL searches; works while the server runs.
+    /// Check and repair the vectors that PostgreSQL or Milvus searches; works while the server runs.
     Vectors(vectors::Args),
     /// Take the people to another recognition model, by the images that were kept.
     Reembed(Box<reembed::Args>),

@@ -62,7 +62,7 @@ async fn serve(
     tracing::info!(%address, data = %app.config.data.data_dir.display(), "listening");
     let server = http::listen::serve(listener, app.clone(), stop);
     let failure = load_failure(app.clone());
-    let tools = Tools::new(&app.config, app.db.clone())?;
+    let tools = Tools::new(&app.config, app.db.clone(), app.vectors.clone())?;
     let worker = work.then(|| tokio::spawn(jobs::run(tools, std::future::pending())));
     let lists = lists::keep(app.screening.clone(), schedule);
     let result = tokio::select! {

@@ -1,13 +1,14 @@
-//! `vultus vectors`: checks and repairs the vectors that PostgreSQL searches.
+//! `vultus vectors`: checks and repairs what is searched beside the tables of the database: pgvector's, or Milvus.
+
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use vultus_store::vectors::{self, Check};
 
 use super::{open, print};
-use crate::config::Data;
+use crate::config::{Data, Vectors};
+use crate::vectors::{self, Check, VectorIndex};
 
-const NOTHING: &str =
-    "the database is SQLite, whose embeddings are searched in memory: there is nothing to check or rebuild";
+const NOTHING: &str = "embeddings are searched in the memory of servers: there is nothing to check or rebuild";
 
 /// Arguments of `vultus vectors`.
 #[derive(Debug, clap::Args)]
@@ -18,16 +19,31 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Compare the vectors with the embeddings in collections; fails when some are missing.
+    /// Compare the vectors with the embeddings in collections; fails when they differ.
     Check {
         #[command(flatten)]
-        data: Data,
+        place: Place,
     },
-    /// Make all vectors anew, one person at a time.
+    /// Make all vectors anew, while searches go on.
     Rebuild {
         #[command(flatten)]
-        data: Data,
+        place: Place,
     },
+}
+
+#[derive(Debug, clap::Args)]
+struct Place {
+    #[command(flatten)]
+    data: Data,
+    #[command(flatten)]
+    vectors: Vectors,
+}
+
+impl Place {
+    async fn open(&self) -> anyhow::Result<Arc<dyn VectorIndex>> {
+        let db = open(&self.data).await?;
+        vectors::open_shared(&self.vectors.vectors, &self.data, &db)?.context(NOTHING)
+    }
 }
 
 /// Runs the command.
@@ -36,15 +52,18 @@ enum Command {
 /// What is wrong and what to do.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::Check { data } => {
-            let Check { expected, missing } = vectors::check(&open(&data).await?).await?.context(NOTHING)?;
-            if missing > 0 {
-                bail!("{missing} of {expected} vectors are missing or wrong: run `vultus vectors rebuild`");
+        Command::Check { place } => {
+            let Check { expected, missing, surplus } = place.open().await?.check().await?.context(NOTHING)?;
+            if missing > 0 || surplus > 0 {
+                bail!(
+                    "{missing} of {expected} vectors are missing or wrong, and there are {surplus} that should not be: run \
+                     `vultus vectors rebuild`"
+                );
             }
             print(&format!("all {expected} vectors are there"))
         }
-        Command::Rebuild { data } => {
-            let people = vectors::rebuild(&open(&data).await?).await?.context(NOTHING)?;
+        Command::Rebuild { place } => {
+            let people = place.open().await?.rebuild().await?.context(NOTHING)?;
             print(&format!("made the vectors of {people} people anew"))
         }
     }

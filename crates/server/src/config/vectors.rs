@@ -1,13 +1,15 @@
 //! Where embeddings are searched.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// The search engine.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Vectors")]
 pub struct Vectors {
-    /// Where embeddings are searched: `memory`, `pgvector` in the PostgreSQL database, or `auto`, which is pgvector where
-    /// the database is PostgreSQL.
+    /// Where embeddings are searched: `memory`, `pgvector` in the PostgreSQL database, `auto`, which is pgvector where the
+    /// database is PostgreSQL and memory elsewhere, or Milvus beside PostgreSQL:
+    /// `milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, with encryption `milvus+tls://...`.
     #[arg(long, env = "VULTUS_VECTORS", default_value = "auto", value_name = "ENGINE")]
     pub vectors: Engine,
 }
@@ -21,6 +23,18 @@ pub enum Engine {
     Memory,
     /// The PostgreSQL database.
     Pgvector,
+    /// Milvus.
+    Milvus(Address),
+}
+
+/// An address, which may have a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address(pub String);
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(..)")
+    }
 }
 
 impl FromStr for Engine {
@@ -31,7 +45,10 @@ impl FromStr for Engine {
             "auto" => Ok(Self::Auto),
             "memory" => Ok(Self::Memory),
             "pgvector" => Ok(Self::Pgvector),
-            _ => Err("there are auto, memory and pgvector".into()),
+            _ if text.starts_with("milvus://") || text.starts_with("milvus+tls://") => {
+                Ok(Self::Milvus(Address(text.to_owned())))
+            }
+            _ => Err("there are auto, memory, pgvector and milvus://HOST".into()),
         }
     }
 }

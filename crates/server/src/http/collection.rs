@@ -198,7 +198,7 @@ pub(super) async fn delete(
     let id = fields.required_id(&["collection_id", "id"], Entity::Collection)?;
     collections::delete(&app.db, caller.account, id, clock::now_us()).await?;
     app.classifiers.forget_collection(id);
-    app.vectors.forget_collection(id).await?;
+    app.vectors.forget_collection(caller.account, id).await?;
     Ok(Envelope::new(None, format!("Entity *{id}* has been deleted"), None))
 }
 
@@ -223,7 +223,7 @@ pub(super) async fn remove_member(
     let collection = fields.required_id(&["collection_id"], Entity::Collection)?;
     let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
     collections::remove_member(&app.db, caller.account, collection, enrollment, clock::now_us()).await?;
-    app.vectors.forget(enrollment, &[collection]).await?;
+    app.vectors.forget(caller.account, enrollment, &[collection]).await?;
     Ok(answer("collection updated successfully", collection))
 }
 

@@ -3,6 +3,7 @@
 mod fit;
 mod worker;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use vultus_store::Db;
@@ -12,12 +13,15 @@ pub use worker::run;
 use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::model::Model;
+use crate::vectors::VectorIndex;
 
 /// What jobs need of the program.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Tools {
     /// The rows.
     pub db: Db,
+    /// Where embeddings are searched.
+    pub vectors: Arc<dyn VectorIndex>,
     /// Where kept images are.
     pub blobs: Blobs,
     /// The recognition model whose embeddings are in use.
@@ -31,8 +35,8 @@ impl Tools {
     ///
     /// # Errors
     /// When the manifest of the models cannot be read, or the configured place of images is none.
-    pub fn new(config: &Config, db: Db) -> anyhow::Result<Self> {
+    pub fn new(config: &Config, db: Db, vectors: Arc<dyn VectorIndex>) -> anyhow::Result<Self> {
         let (blobs, model) = (Blobs::open(config)?, Model::configured(&config.data)?);
-        Ok(Self { db, blobs, model, refit_delay: config.matching.refit_delay })
+        Ok(Self { db, vectors, blobs, model, refit_delay: config.matching.refit_delay })
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use vultus_store::jobs::{self, Claim, Job};
-use vultus_store::{Db, vectors};
 
 use super::{Tools, fit};
+use crate::vectors::VectorIndex;
 use crate::{blobs, clock};
 
 /// How often an idle worker looks for jobs.
@@ -16,7 +16,7 @@ const LEASE_US: i64 = 60 * clock::SECOND_US;
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 /// Tries of a job, with longer and longer pauses, before it is set aside.
 const TRIES: u32 = 8;
-/// How often a database that searches vectors itself is asked whether collections have outgrown what they are searched by.
+/// How often the vector engine is looked after.
 const TEND_EVERY: Duration = Duration::from_mins(1);
 
 /// Does jobs until `stop` resolves; a job that runs then is left to its end or to the next worker.
@@ -25,7 +25,7 @@ pub async fn run(tools: Tools, stop: impl Future<Output = ()>) {
     tokio::select! {
         () = work(&tools, Job::Fit) => {}
         () = work(&tools, Job::RemoveImage) => {}
-        () = tend(&tools.db) => {}
+        () = tend(&*tools.vectors) => {}
         () = stop => {}
     }
 }
@@ -69,11 +69,12 @@ async fn next(tools: &Tools, job: Job) -> vultus_store::Result<bool> {
     Ok(true)
 }
 
-/// Has large collections indexed where the database searches them.
-async fn tend(db: &Db) {
+/// Keeps the vector engine in order.
+async fn tend(vectors: &dyn VectorIndex) {
     loop {
-        if let Err(error) = vectors::tend(db).await {
-            tracing::warn!(%error, "cannot bring the vector indexes up to date");
+        if let Err(error) = vectors.tend().await {
+            let error = format!("{:#}", anyhow::Error::from(error));
+            tracing::warn!(error, "cannot keep the vector engine in order");
         }
         tokio::time::sleep(TEND_EVERY).await;
     }

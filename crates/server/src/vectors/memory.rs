@@ -204,7 +204,7 @@ impl VectorIndex for Memory {
         .boxed()
     }
 
-    fn forget<'a>(&'a self, enrollment: Id, collections: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
+    fn forget<'a>(&'a self, _: Id, enrollment: Id, collections: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
         async move {
             for collection in collections {
                 if let Some(place) = self.0.places.get(*collection) {
@@ -218,7 +218,7 @@ impl VectorIndex for Memory {
         .boxed()
     }
 
-    fn forget_collection(&self, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
+    fn forget_collection(&self, _: Id, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
         async move {
             if let Some(place) = self.0.places.get(collection) {
                 place.forgotten.fetch_add(1, Ordering::AcqRel);

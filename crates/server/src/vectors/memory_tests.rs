@@ -122,7 +122,7 @@ async fn a_deleted_person_is_dropped_from_memory_and_disk_at_once() {
     assert!(world.snapshot().exists());
     let unfinished = world.snapshot().with_extension("new");
     std::fs::write(&unfinished, "of a server that was killed").unwrap();
-    world.memory.forget(last, &[world.collection]).await.unwrap();
+    world.memory.forget(world.account, last, &[world.collection]).await.unwrap();
     assert!(!world.snapshot().exists() && !unfinished.exists());
     let place = world.memory.0.places.get(world.collection).unwrap();
     let kept = place.with(|here| here.gallery.keys_of(&last.number()).count());
@@ -142,7 +142,7 @@ async fn who_is_deleted_while_a_gallery_is_built_is_not_left_in_its_file() {
         }
         let place = world.memory.0.places.get(world.collection).unwrap();
         assert!(place.with(|_| ()).is_none(), "it is not there yet");
-        world.memory.forget(last, &[world.collection]).await.unwrap();
+        world.memory.forget(world.account, last, &[world.collection]).await.unwrap();
     };
     tokio::join!(world.find(1), deleting);
     assert!(!world.snapshot().exists());

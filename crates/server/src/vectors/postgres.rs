@@ -1,13 +1,13 @@
 //! Search in PostgreSQL with pgvector: nothing is held here, so that any number of servers share one state.
 
 use futures_util::FutureExt as _;
-use futures_util::future::{self, BoxFuture};
-use vultus_store::{Db, Id, vectors};
+use futures_util::future::BoxFuture;
+use vultus_store::{Db, vectors};
 
-use super::{Hit, Space, VectorIndex};
+use super::{Check, Hit, Space, VectorIndex};
 use crate::error::Error;
 
-/// The vectors that the database keeps in step with its other tables.
+/// The vectors that the database keeps in step with its other tables: what is deleted there is gone here as well.
 pub struct Postgres {
     db: Db,
 }
@@ -38,17 +38,17 @@ impl VectorIndex for Postgres {
         .boxed()
     }
 
-    /// The rows are gone already.
-    fn forget<'a>(&'a self, _: Id, _: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
-        future::ok(()).boxed()
+    fn tend(&self) -> BoxFuture<'_, Result<(), Error>> {
+        async { Ok(vectors::tend(&self.db).await.map(drop)?) }.boxed()
     }
 
-    /// The rows are gone already.
-    fn forget_collection(&self, _: Id) -> BoxFuture<'_, Result<(), Error>> {
-        future::ok(()).boxed()
+    fn check(&self) -> BoxFuture<'_, Result<Option<Check>, Error>> {
+        // Foreign keys rule out what should not be there.
+        let check = |found: vectors::Check| Check { expected: found.expected, missing: found.missing, surplus: 0 };
+        async move { Ok(vectors::check(&self.db).await?.map(check)) }.boxed()
     }
 
-    fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
-        future::ok(()).boxed()
+    fn rebuild(&self) -> BoxFuture<'_, Result<Option<u64>, Error>> {
+        async { Ok(vectors::rebuild(&self.db).await?) }.boxed()
     }
 }

@@ -76,7 +76,7 @@ impl TestApp {
     /// A server that does its jobs.
     pub async fn with_worker(change: impl FnOnce(&mut Config)) -> Self {
         let mut app = Self::with(change).await;
-        let tools = Tools::new(&app.app.config, app.app.db.clone()).unwrap();
+        let tools = Tools::new(&app.app.config, app.app.db.clone(), app.app.vectors.clone()).unwrap();
         app.worker = Some(tokio::spawn(jobs::run(tools, std::future::pending())));
         app
     }
@@ -268,6 +268,9 @@ impl Own {
         let mut config = Config::from_arg_matches(&command.get_matches_from(["test"])).unwrap();
         config.data = vultus::config::Data::under(dir.path(), &models_dir());
         config.data.database_url = database.as_ref().map(Database::url);
+        if let Ok(url) = std::env::var("TEST_MILVUS_URL") {
+            config.vectors.vectors = url.parse().unwrap();
+        }
         Self { dir, database, config }
     }
 }

@@ -1,9 +1,11 @@
-//! The same searches on every engine: in memory on both databases, and in the database where it is PostgreSQL.
+//! The same searches on every engine: in memory on both databases, in the database where it is PostgreSQL, and in the Milvus
+//! that `TEST_MILVUS_URL` names, if it does.
 
 use tempfile::TempDir;
 use vultus::app::new_id;
 use vultus::clock::now_us;
-use vultus::vectors::{Memory, Postgres, Space, VectorIndex};
+use vultus::model::Model;
+use vultus::vectors::{Memory, Milvus, Postgres, Space, VectorIndex};
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{self, Facts, FactsUpdate, NewEnrollment};
 use vultus_store::{Db, Id, Kind, accounts, collections};
@@ -12,23 +14,25 @@ use crate::database::Database;
 
 const MODEL: &str = "fr_feature";
 
-struct World {
-    db: Db,
-    account: Id,
+/// An account of a database without a server.
+pub struct World {
+    pub db: Db,
+    pub account: Id,
+    /// The model of the embeddings.
+    pub model: Model,
     dir: TempDir,
     _database: Option<Database>,
 }
 
 async fn on_each_engine(test: impl AsyncFn(&World, &dyn VectorIndex)) {
-    let (dir, database) = (tempfile::tempdir().unwrap(), Database::create().await);
-    let file = format!("sqlite:{}", dir.path().join("vultus.db").display());
-    let db = Db::connect(&database.as_ref().map_or(file, Database::url)).await.unwrap();
-    let account = accounts::get_or_insert(&db, new_id(Kind::Account).unwrap(), "tests", now_us()).await.unwrap().id;
-    let world = World { db, account, dir, _database: database };
+    let world = World::new(MODEL).await;
     let memory = Memory::new(world.db.clone(), 10_000, world.dir.path().join("galleries"), 2);
     test(&world, &memory).await;
     if world.db.is_postgres() {
         test(&world, &Postgres::new(world.db.clone())).await;
+    }
+    if let Ok(url) = std::env::var("TEST_MILVUS_URL") {
+        test(&world, &Milvus::new(world.db.clone(), &url, world.model.clone()).unwrap()).await;
     }
 }
 
@@ -44,24 +48,39 @@ fn embedding(degrees: f32, model: &str) -> NewEmbedding {
 }
 
 impl World {
-    async fn collection(&self) -> Id {
+    pub async fn new(model: &str) -> Self {
+        let (dir, database) = (tempfile::tempdir().unwrap(), Database::create().await);
+        let file = format!("sqlite:{}", dir.path().join("vultus.db").display());
+        let db = Db::connect(&database.as_ref().map_or(file, Database::url)).await.unwrap();
+        let account = accounts::get_or_insert(&db, new_id(Kind::Account).unwrap(), "tests", now_us()).await.unwrap().id;
+        let model = Model { name: model.to_owned(), dimension: 16 };
+        Self { db, account, model, dir, _database: database }
+    }
+
+    pub async fn collection(&self) -> Id {
         let new = collections::NewCollection { id: new_id(Kind::Collection).unwrap(), name: "Home", unknowns: false };
         collections::insert(&self.db, self.account, &new, now_us()).await.unwrap();
         new.id
     }
 
-    async fn enroll(&self, collection: Id, degrees: &[f32]) -> Id {
+    pub async fn enroll(&self, collection: Id, degrees: &[f32]) -> Id {
         let new = NewEnrollment {
             id: new_id(Kind::Enrollment).unwrap(),
             facts: Facts { name: "Ada".into(), ..Facts::default() },
             collection_id: Some(collection),
-            embeddings: degrees.iter().map(|degrees| embedding(*degrees, MODEL)).collect(),
+            embeddings: degrees.iter().map(|degrees| embedding(*degrees, &self.model.name)).collect(),
         };
         enrollments::insert(&self.db, self.account, &new, now_us()).await.unwrap();
         new.id
     }
 
-    async fn search(
+    /// What is searched.
+    pub fn space<'a>(&'a self, collection: Id, state: &'a collections::State) -> Space<'a> {
+        let Model { name, dimension } = &self.model;
+        Space { account: self.account, collection, state, model: name, dimension: *dimension }
+    }
+
+    pub async fn search(
         &self,
         engine: &dyn VectorIndex,
         collection: Id,
@@ -69,17 +88,17 @@ impl World {
         limit: usize,
     ) -> Vec<Vec<(Id, f32)>> {
         let state = collections::state(&self.db, self.account, collection).await.unwrap();
-        let space = Space { account: self.account, collection, state: &state, model: MODEL, dimension: 16 };
+        let space = self.space(collection, &state);
         let probes = degrees.iter().map(|degrees| at(*degrees)).collect();
         let found = engine.search(space, probes, limit).await.unwrap();
         found.into_iter().map(|hits| hits.into_iter().map(|hit| (hit.enrollment, hit.cosine)).collect()).collect()
     }
 
     /// Who is found, as an identification tells it: those whom the store still has.
-    async fn found(&self, engine: &dyn VectorIndex, collection: Id, degrees: f32) -> Vec<Id> {
+    pub async fn found(&self, engine: &dyn VectorIndex, collection: Id, degrees: f32) -> Vec<Id> {
         let hits = self.search(engine, collection, &[degrees], 10).await.remove(0);
         let ids: Vec<Id> = hits.into_iter().map(|(id, _)| id).collect();
-        let members = collections::members(&self.db, self.account, collection, MODEL, &ids).await.unwrap();
+        let members = collections::members(&self.db, self.account, collection, &self.model.name, &ids).await.unwrap();
         members.into_iter().map(|member| member.id).collect()
     }
 }
@@ -127,7 +146,7 @@ async fn what_was_added_is_found_at_once_and_what_was_removed_is_not() {
             (vec![bob], vec![ada])
         );
         enrollments::delete(db, account, bob, now_us()).await.unwrap();
-        engine.forget(bob, &[home]).await.unwrap();
+        engine.forget(account, bob, &[home]).await.unwrap();
         assert!(world.found(engine, home, 60.0).await.is_empty());
     })
     .await;

@@ -19,3 +19,15 @@ create table vectors (
 alter table vectors alter column vector set storage plain;
 create index vectors_space on vectors (collection_id, model, dimension);
 create index vectors_embedding on vectors (embedding_id);
+
+-- How far a vector engine beside the database has followed each collection (see cursors.rs). A row outlives its
+-- collection, until the engine has forgotten that as well.
+create table cursors (
+    collection_id bytea not null,
+    engine text not null,
+    account_id bytea not null,
+    version bigint not null,
+    changed bigint not null,
+    written bigint not null,
+    primary key (collection_id, engine)
+);

@@ -109,7 +109,7 @@ pub(crate) async fn follow(tx: &mut Tx, account: Id, enrollment: Id) -> Result<(
 }
 
 /// The vector of length 1 in its direction, so that inner products are cosines; a vector of length 0 stays.
-fn unit(vector: &[f32]) -> Vec<f32> {
+pub fn unit(vector: &[f32]) -> Vec<f32> {
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     let scale = if length > 0.0 { length.recip() } else { 0.0 };
     vector.iter().map(|value| value * scale).collect()

@@ -1,0 +1,189 @@
+//! How far a vector engine beside the database has followed each collection. Only in PostgreSQL, which many servers share:
+//! one at a time brings the engine up to date with a collection, under a lock that ends with its connection.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{Postgres, Transaction};
+
+use crate::db::{Backend, Db};
+use crate::error::Result;
+use crate::ids::{Id, Micros};
+
+/// Collections that one process brings up to date at a time.
+const LOCKS: u32 = 4;
+/// How long others wait for one of these to be done.
+const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The cursors of a database that is PostgreSQL.
+#[derive(Clone)]
+pub struct Cursors {
+    pool: PgPool,
+    /// Connections that hold locks, so that those who wait for one do not keep its holder from the database.
+    locks: PgPool,
+}
+
+/// Where an engine is with a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// The version of the collection that the engine has; below that of any collection where it has nothing yet.
+    pub version: i64,
+    /// When that version came to be.
+    pub changed: Micros,
+    /// The engine's stamp of the last write for the collection; 0 while or after one whose end is not known.
+    pub written: i64,
+}
+
+impl Cursor {
+    /// Nothing yet.
+    const NONE: Self = Self { version: -1, changed: 0, written: 0 };
+}
+
+/// A collection and the account that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Followed {
+    /// The account.
+    pub account: Id,
+    /// The collection.
+    pub collection: Id,
+}
+
+/// The right to do what a name stands for; given back when it is dropped.
+pub struct Lock(Transaction<'static, Postgres>);
+
+/// The right to bring an engine up to date with a collection; given back when it is dropped.
+pub struct Held {
+    pool: PgPool,
+    lock: Lock,
+    engine: String,
+    of: Followed,
+    /// Where the engine is.
+    pub cursor: Cursor,
+}
+
+impl Cursors {
+    /// The cursors of a database; none in SQLite.
+    pub fn of(db: &Db) -> Option<Self> {
+        let Backend::Postgres(pool) = db.backend() else { return None };
+        let locks = PgPoolOptions::new().max_connections(LOCKS).acquire_timeout(LOCK_TIMEOUT);
+        Some(Self { pool: pool.clone(), locks: locks.connect_lazy_with((*pool.connect_options()).clone()) })
+    }
+
+    /// Waits for the lock of this name.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable), also when this process holds too many for a minute.
+    pub async fn lock(&self, name: &str) -> Result<Lock> {
+        // Nothing is said on the connection while the engine works.
+        let begin = "begin; set local idle_in_transaction_session_timeout = 0";
+        let mut tx = self.locks.begin_with(begin).await?;
+        let text = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
+        sqlx::query(text).bind(name).execute(&mut *tx).await?;
+        Ok(Lock(tx))
+    }
+
+    /// Waits until nobody else brings the engine up to date with the collection.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock).
+    pub async fn hold(&self, of: Followed, engine: &str) -> Result<Held> {
+        let mut lock = self.lock(&format!("{engine} {}", of.collection)).await?;
+        let text = "select version, changed, written from cursors where account_id = $1 and collection_id = $2 and engine = $3";
+        let query = sqlx::query_as(text).bind(of.account).bind(of.collection).bind(engine);
+        let row: Option<(i64, Micros, i64)> = query.fetch_optional(&mut *lock.0).await?;
+        let cursor = row.map_or(Cursor::NONE, |(version, changed, written)| Cursor { version, changed, written });
+        Ok(Held { pool: self.pool.clone(), lock, engine: engine.to_owned(), of, cursor })
+    }
+
+    /// All collections with members, of all accounts.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn collections(&self) -> Result<Vec<Followed>> {
+        let text = "select account_id, id from collections where member_count > 0";
+        Ok(followed(sqlx::query_as(text).fetch_all(&self.pool).await?))
+    }
+
+    /// Collections that the engine has not followed to their newest version, of all accounts.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn behind(&self, engine: &str) -> Result<Vec<Followed>> {
+        let text = "select c.account_id, c.id from collections c \
+                    left join cursors k on k.collection_id = c.id and k.engine = $1 \
+                    where k.version < c.version or (k.version is null and c.member_count > 0)";
+        Ok(followed(sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?))
+    }
+
+    /// Collections that are gone, and that the engine may still have something of, of all accounts.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn gone(&self, engine: &str) -> Result<Vec<Followed>> {
+        let text = "select k.account_id, k.collection_id from cursors k \
+                    left join collections c on c.id = k.collection_id where k.engine = $1 and c.id is null";
+        Ok(followed(sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?))
+    }
+
+    /// The engines with cursors, but for this one.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn other_engines(&self, engine: &str) -> Result<Vec<String>> {
+        let text = "select distinct engine from cursors where engine <> $1";
+        let rows: Vec<(String,)> = sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(|(engine,)| engine).collect())
+    }
+
+    /// Forgets all about an engine that is no more.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn remove_engine(&self, engine: &str) -> Result<()> {
+        sqlx::query("delete from cursors where engine = $1").bind(engine).execute(&self.pool).await?;
+        Ok(())
+    }
+}
+
+impl Held {
+    /// Notes that the engine is about to be written to. What it has is not known from now on until that is
+    /// [saved](Self::save), even if this process ends; but that there is something to forget, if the collection goes, is.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn begin(&self) -> Result<()> {
+        let text = "insert into cursors (collection_id, engine, account_id, version, changed, written) \
+                    values ($1, $2, $3, $4, $5, 0) on conflict (collection_id, engine) do update set written = 0";
+        let query = sqlx::query(text).bind(self.of.collection).bind(&self.engine).bind(self.of.account);
+        query.bind(Cursor::NONE.version).bind(Cursor::NONE.changed).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Notes where the engine is now, and lets others go on.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn save(mut self, cursor: Cursor) -> Result<()> {
+        let text = "update cursors set version = $4, changed = $5, written = $6 \
+                    where account_id = $1 and collection_id = $2 and engine = $3";
+        let query = sqlx::query(text).bind(self.of.account).bind(self.of.collection).bind(&self.engine);
+        let query = query.bind(cursor.version).bind(cursor.changed).bind(cursor.written);
+        query.execute(&mut *self.lock.0).await?;
+        Ok(self.lock.0.commit().await?)
+    }
+
+    /// Notes that the engine has nothing of the collection any more.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn remove(mut self) -> Result<()> {
+        let text = "delete from cursors where account_id = $1 and collection_id = $2 and engine = $3";
+        let query = sqlx::query(text).bind(self.of.account).bind(self.of.collection).bind(&self.engine);
+        query.execute(&mut *self.lock.0).await?;
+        Ok(self.lock.0.commit().await?)
+    }
+}
+
+fn followed(rows: Vec<(Id, Id)>) -> Vec<Followed> {
+    rows.into_iter().map(|(account, collection)| Followed { account, collection }).collect()
+}
