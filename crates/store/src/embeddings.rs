@@ -65,6 +65,15 @@ impl fmt::Debug for NewEmbedding {
     }
 }
 
+/// What is left to do after a deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// The keys of kept images; the jobs that remove them are queued.
+    pub images: Vec<String>,
+    /// The collections whose searches would have found what is gone.
+    pub collections: Vec<Id>,
+}
+
 /// Adds embeddings behind those that an enrollment has, of which there may be `max` in all.
 pub(crate) async fn append_to(
     tx: &mut Tx,
@@ -86,15 +95,15 @@ pub(crate) async fn append_to(
         return Err(Error::TooManyEmbeddings { limit: max, stored: stored as u32, added: added as u32 });
     }
     insert_from(tx, account, enrollment, stored, new, now).await?;
-    collections::touch(tx, account, None, enrollment, 0, now).await
+    collections::touch(tx, account, None, enrollment, 0, now).await?;
+    Ok(())
 }
 
-/// Deletes one embedding of an enrollment; those behind it move up. Returns the key of its image, if one is kept; the
-/// job that removes the image is queued.
+/// Deletes one embedding of an enrollment; those behind it move up.
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`] for the enrollment or the embedding, and [`Error::LastEmbedding`].
-pub async fn delete(db: &Db, account: Id, enrollment: Id, id: Id, now: Micros) -> Result<Option<String>> {
+pub async fn delete(db: &Db, account: Id, enrollment: Id, id: Id, now: Micros) -> Result<Deleted> {
     let mut tx = db.write(account).await?;
     check_enrollment(&mut tx, account, enrollment).await?;
     let text = "delete from embeddings where account_id = $1 and enrollment_id = $2 and id = $3 \
@@ -115,13 +124,13 @@ pub async fn delete(db: &Db, account: Id, enrollment: Id, id: Id, now: Micros) -
     let text = "update embeddings set position = -position - 1 \
                 where account_id = $1 and enrollment_id = $2 and position < 0";
     sql!(execute, &mut tx, text, account, enrollment)?;
-    collections::touch(&mut tx, account, None, enrollment, 0, now).await?;
+    let collections = collections::touch(&mut tx, account, None, enrollment, 0, now).await?;
     tombstones::insert(&mut tx, account, Kind::Embedding, id, now).await?;
     if image.is_some() {
         jobs::queue(&mut tx, Job::RemoveImage, account, id, now).await?;
     }
     tx.commit().await?;
-    Ok(image)
+    Ok(Deleted { images: image.into_iter().collect(), collections })
 }
 
 /// The embeddings of an enrollment with their vectors, in the order of their positions.

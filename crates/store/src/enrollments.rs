@@ -2,7 +2,7 @@
 
 use crate::collections;
 use crate::db::{Db, Tx};
-use crate::embeddings::{self, NewEmbedding};
+use crate::embeddings::{self, Deleted, NewEmbedding};
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
 use crate::page::{Page, Window};
@@ -241,24 +241,14 @@ async fn change_facts(tx: &mut Tx, account: Id, id: Id, new: &FactsUpdate, now: 
     Ok(())
 }
 
-/// What a deleted enrollment leaves behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deleted {
-    /// The keys of its images; the jobs that remove them are queued.
-    pub images: Vec<String>,
-    /// The collections that it was in.
-    pub collections: Vec<Id>,
-}
-
 /// Deletes an enrollment with its embeddings and memberships.
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`].
 pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Deleted> {
     let mut tx = db.write(account).await?;
-    collections::touch(&mut tx, account, None, id, -1, now).await?;
-    let text = "delete from members where account_id = $1 and enrollment_id = $2 returning collection_id";
-    let collections: Vec<(Id,)> = sql!(fetch_all, &mut tx, text, account, id)?;
+    let collections = collections::touch(&mut tx, account, None, id, -1, now).await?;
+    sql!(execute, &mut tx, "delete from members where account_id = $1 and enrollment_id = $2", account, id)?;
     let images = embeddings::delete_all_of(&mut tx, account, id, now).await?;
     let text = "delete from enrollments where account_id = $1 and id = $2";
     if sql!(execute, &mut tx, text, account, id)? == 0 {
@@ -266,7 +256,7 @@ pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Deleted
     }
     tombstones::insert(&mut tx, account, Kind::Enrollment, id, now).await?;
     tx.commit().await?;
-    Ok(Deleted { images, collections: collections.into_iter().map(|(id,)| id).collect() })
+    Ok(Deleted { images, collections })
 }
 
 /// How many enrollments the account has.

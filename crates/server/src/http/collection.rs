@@ -223,6 +223,7 @@ pub(super) async fn remove_member(
     let collection = fields.required_id(&["collection_id"], Entity::Collection)?;
     let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
     collections::remove_member(&app.db, caller.account, collection, enrollment, clock::now_us()).await?;
+    app.vectors.forget(caller.account, enrollment, &[collection]).await?;
     Ok(answer("collection updated successfully", collection))
 }
 

@@ -265,8 +265,9 @@ pub(super) async fn delete_embedding(
     let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
     let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
     let id = fields.required_id(&["embedding_id"], Entity::Embedding)?;
-    let image = embeddings::delete(&app.db, caller.account, enrollment, id, clock::now_us()).await?;
-    app.blobs.remove_now(image.as_slice()).await;
+    let deleted = embeddings::delete(&app.db, caller.account, enrollment, id, clock::now_us()).await?;
+    app.vectors.forget(caller.account, enrollment, &deleted.collections).await?;
+    app.blobs.remove_now(&deleted.images).await;
     Ok(Envelope::new(None, format!("Embedding *{id}* has been deleted"), None))
 }
 

@@ -62,7 +62,8 @@ pub trait VectorIndex: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Vec<Hit>>, Error>>;
 
-    /// Drops all that is kept of a person who was deleted and had been in these collections.
+    /// Drops what is kept of a person in these collections, after the person or an embedding was deleted or left them; what
+    /// the store still has may be found again by the next search.
     fn forget<'a>(&'a self, _account: Id, _enrollment: Id, _collections: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
         future::ok(()).boxed()
     }

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use vultus::config::VectorEngine;
 use vultus_store::{Id, Kind};
 
 use crate::app::{TestApp, base64, keys_of, skip_of};
@@ -239,4 +240,27 @@ async fn one_embedding_can_be_deleted_with_its_image_but_not_the_last() {
     delete(&both[0]).await.problem(410, "deleted");
     let message = delete(&both[1]).await.problem(400, "last_embedding");
     assert!(message.contains("last embedding"), "{message}");
+}
+
+#[tokio::test]
+async fn what_is_deleted_or_leaves_is_gone_from_the_files_of_galleries_too() {
+    let app = TestApp::with(|config| config.vectors.vectors = VectorEngine::Memory).await;
+    let home = app.collection("Home").await;
+    let body =
+        json!({"img0": base64(&photo("obama-portrait")), "img1": base64(&photo("biden")), "collection_id": home});
+    let id = app.post("/v1/enroll", &body).await.ok()["data"]["enrollment_id"].as_str().unwrap().to_owned();
+    let listed = app.get(&format!("/v1/enroll?id={id}")).await.ok();
+    let embedding = json!({"enrollment_id": id, "embedding_id": listed["data"][0]["embeddings"][0]});
+    let member = json!({"enrollment_id": id, "collection_id": home});
+    let galleries = app.dir.path().join("galleries");
+    let file = galleries.join(format!("{home}.gallery"));
+    std::fs::create_dir(&galleries).unwrap();
+    for (path, body) in
+        [("/v1/enroll/embedding", &embedding), ("/v1/collection/member", &member), ("/v1/enroll", &member)]
+    {
+        app.join(&id, &home).await;
+        std::fs::write(&file, "faces").unwrap();
+        app.json(Method::DELETE, path, body).await.ok();
+        assert!(!file.exists(), "{path}");
+    }
 }

@@ -55,7 +55,8 @@ pub(crate) async fn join(tx: &mut Tx, account: Id, collection: Id, enrollment: I
 }
 
 /// Notes that a member has changed, in all collections that it is in or in one of them: the version grows, the change is
-/// listed, and the classifier is to be fitted anew. `joined` is what the change adds to the number of members.
+/// listed, and the classifier is to be fitted anew. `joined` is what the change adds to the number of members. Gives those
+/// collections.
 pub(crate) async fn touch(
     tx: &mut Tx,
     account: Id,
@@ -63,19 +64,19 @@ pub(crate) async fn touch(
     enrollment: Id,
     joined: i64,
     now: Micros,
-) -> Result<()> {
+) -> Result<Vec<Id>> {
     let text = "update collections set version = version + 1, member_count = member_count + $4, updated = $5 \
                 where account_id = $1 and ($3 is null or id = $3) and id in \
                 (select collection_id from members where account_id = $1 and enrollment_id = $2) \
                 returning id, version";
     let touched: Vec<(Id, i64)> = sql!(fetch_all, &mut *tx, text, account, enrollment, collection, joined, now)?;
-    for (collection, version) in touched {
+    for &(collection, version) in &touched {
         let text = "insert into changes (collection_id, version, account_id, enrollment_id, changed) \
                     values ($1, $2, $3, $4, $5)";
         sql!(execute, &mut *tx, text, collection, version, account, enrollment, now)?;
         crate::jobs::queue(tx, Job::Fit, account, collection, now).await?;
     }
-    Ok(())
+    Ok(touched.into_iter().map(|(collection, _)| collection).collect())
 }
 
 /// The members that changed, joined or left after a version of the collection, each once and in no order. None when they are

@@ -146,8 +146,9 @@ async fn an_embedding_is_deleted_and_those_behind_it_move_up() {
         let id = world.enroll("Ada", 4, Some(home)).await;
         let before = embeddings::list(db, account, id).await.unwrap();
         let version = world.version(home).await;
-        let image = embeddings::delete(db, account, id, before[1].id, now()).await.unwrap();
-        assert_eq!((image.as_deref(), world.version(home).await), (Some("image-1"), version + 1));
+        let deleted = embeddings::delete(db, account, id, before[1].id, now()).await.unwrap();
+        assert_eq!((deleted.images, deleted.collections), (vec!["image-1".to_owned()], vec![home]));
+        assert_eq!(world.version(home).await, version + 1);
         let marks = async || {
             let left = embeddings::list(db, account, id).await.unwrap();
             left.iter().map(|left| (left.position, left.vector[0])).collect::<Vec<_>>()
