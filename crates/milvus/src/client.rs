@@ -1,5 +1,6 @@
 //! The connection.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub enum Error {
     #[error("{0}: an address is milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or milvus+tls://... with encryption")]
     Address(&'static str),
     /// No answer.
-    #[error("Milvus does not answer ({0}): see that it runs and can be reached, and that user and password are right")]
+    #[error("Milvus does not answer ({}): see that it runs and can be reached, and that user and password are right", reason(.0))]
     Unreachable(Box<tonic::Status>),
     /// The table is not there.
     #[error("Milvus has no such collection any more")]
@@ -134,6 +135,15 @@ fn unreachable(status: tonic::Status) -> Error {
     Error::Unreachable(Box::new(status))
 }
 
+/// What a failure is at bottom.
+fn reason(status: &tonic::Status) -> String {
+    let mut cause: &dyn StdError = status;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    if cause.is::<tonic::Status>() { status.message().to_owned() } else { format!("{}: {cause}", status.message()) }
+}
+
 /// User and password as Milvus wants them.
 fn credentials(url: &Url) -> Result<Option<MetadataValue<Ascii>>, Error> {
     let decoded = |text: &str| {
@@ -192,6 +202,7 @@ mod tests {
     async fn a_server_that_is_not_there_is_told_at_once() {
         let client = Client::new("milvus://127.0.0.1:1").unwrap();
         let answer: Result<Status, Error> = client.call("/none", Status::default()).await;
-        assert!(matches!(answer, Err(Error::Unreachable(_))), "{answer:?}");
+        let message = answer.unwrap_err().to_string();
+        assert!(message.contains("does not answer (tcp connect error: Connection refused"), "{message}");
     }
 }

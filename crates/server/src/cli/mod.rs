@@ -24,7 +24,7 @@ use crate::{secret, tls};
 #[command(name = "vultus", version, arg_required_else_help = true)]
 pub struct Cli {
     /// What is logged, such as `info` or `vultus=debug`.
-    #[arg(long, env = "VULTUS_LOG", default_value = "info", global = true, value_name = "FILTER")]
+    #[arg(long, env = "VULTUS_LOG", default_value = "info,sqlx=warn", global = true, value_name = "FILTER")]
     log: String,
     /// Form of the log.
     #[arg(long, env = "VULTUS_LOG_FORMAT", default_value = "text", global = true, value_name = "FORMAT")]

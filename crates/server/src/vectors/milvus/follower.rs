@@ -98,9 +98,10 @@ impl Follower {
             let of = Followed { account: space.account, collection: space.collection };
             let (follower, engine, place) = (self.clone(), engine.clone(), place.clone());
             let bring = tokio::spawn(async move { follower.bring(engine, &place, of, version).await });
-            bring.await.map_err(|_| Error::Panicked)??
+            let cursor = bring.await.map_err(|_| Error::Panicked)??;
+            self.places.weigh(space.collection, 1);
+            cursor
         };
-        self.places.weigh(space.collection, 1);
         let seen = if cursor.written == 0 { engine.table.now().await? } else { Stamp(cursor.written as u64) };
         Ok((engine, seen))
     }
