@@ -154,6 +154,20 @@ pub struct MutationResult {
     pub timestamp: u64,
 }
 
+/// `FlushRequest`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Flush {
+    #[prost(string, repeated, tag = "3")]
+    pub collection_names: Vec<String>,
+}
+
+/// `FlushResponse`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Flushed {
+    #[prost(message, optional, tag = "1")]
+    pub status: Option<Status>,
+}
+
 /// `AllocTimestampRequest`.
 #[derive(Clone, PartialEq, Message)]
 pub struct AllocTimestamp {}

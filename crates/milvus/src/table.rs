@@ -20,8 +20,6 @@ const MAX_KEY_BYTES: usize = 128;
 const PARTITIONS: i64 = 64;
 /// Build parameters of the HNSW index: those of pgvector's search, so that both find as much.
 const BUILD: &str = r#"{"M":16,"efConstruction":64}"#;
-/// Neighbours that a search keeps at least. More find more, and take longer.
-const EF_SEARCH: usize = 100;
 /// Most hits of a search, and rows of a query.
 const MAX_HITS: usize = 16_384;
 /// How often a table that is being loaded is looked at, and how many times.
@@ -204,6 +202,17 @@ impl Table {
         self.now().await
     }
 
+    /// Has Milvus index what was inserted, in the background. It does so by itself once there is much, or some time has passed;
+    /// before, it searches what is new less accurately.
+    ///
+    /// # Errors
+    /// When Milvus does not answer or refuses.
+    pub async fn seal(&self) -> Result<(), Error> {
+        let request = proto::Flush { collection_names: vec![self.name.clone()] };
+        let sealed: proto::Flushed = self.client.call(rpc!("Flush"), request).await?;
+        check("seal embeddings", sealed.status)
+    }
+
     /// The moment now: after every write that was answered, whoever made it.
     ///
     /// # Errors
@@ -216,7 +225,8 @@ impl Table {
     }
 
     /// For each probe of length 1, the keys of the rows of a space that are most like it with the cosines, best first, at
-    /// most `limit`, as they were at `seen` or later.
+    /// most `limit`, as they were at `seen` or later. The index keeps `breadth` neighbours while it looks, and no fewer than
+    /// `limit`: more find more, and take longer.
     ///
     /// # Errors
     /// When Milvus does not answer or refuses.
@@ -225,6 +235,7 @@ impl Table {
         space: &str,
         probes: &[Vec<f32>],
         limit: usize,
+        breadth: usize,
         seen: Stamp,
     ) -> Result<Vec<Vec<(String, f32)>>, Error> {
         let limit = limit.min(MAX_HITS);
@@ -234,7 +245,7 @@ impl Table {
             r#type: proto::FLOAT_VECTOR,
             values: probes.iter().map(bytes).collect(),
         };
-        let params = format!(r#"{{"ef":{}}}"#, limit.max(EF_SEARCH));
+        let params = format!(r#"{{"ef":{}}}"#, limit.max(breadth));
         let request = proto::Search {
             collection_name: self.name.clone(),
             dsl: format!("{SPACE} == {}", quoted(space)),

@@ -25,7 +25,7 @@ async fn table(name: &str) -> Table {
 
 /// The keys of the hits of one probe.
 async fn search(table: &Table, space: &str, degrees: f32, seen: Stamp) -> Vec<String> {
-    let found = table.search(space, &[at(degrees)], 10, seen).await.unwrap().remove(0);
+    let found = table.search(space, &[at(degrees)], 10, 100, seen).await.unwrap().remove(0);
     found.into_iter().map(|(key, _)| key).collect()
 }
 
@@ -36,7 +36,7 @@ async fn a_search_sees_the_writes_of_its_stamp_and_only_its_space() {
     let seen = table.insert("a", vec![row("a/ada/1", 10.0), row("a/ada/2", 50.0), row("a/bob/3", 20.0)]).await.unwrap();
     let later = table.insert("b", vec![row("b/eve/4", 10.0)]).await.unwrap();
     assert!(seen > Stamp::NEVER && later > seen);
-    let found = table.search("a", &[at(10.0), at(60.0)], 2, seen).await.unwrap();
+    let found = table.search("a", &[at(10.0), at(60.0)], 2, 100, seen).await.unwrap();
     let [best, worse] = &found[..] else { panic!("an answer for each probe") };
     assert_eq!(best.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["a/ada/1", "a/bob/3"]);
     assert!((best[0].1 - 1.0).abs() < 1e-3 && (best[1].1 - 10_f32.to_radians().cos()).abs() < 1e-3);

@@ -9,6 +9,7 @@ mod follower;
 mod repair;
 mod writer;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -23,6 +24,9 @@ use super::{Check, Hit, Space, VectorIndex};
 use crate::error::Error;
 use crate::model::Model;
 
+/// Neighbours that a search of the index keeps, and members of a collection for each: as in PostgreSQL, whose index is the same.
+const BREADTH: RangeInclusive<u64> = 100..=1000;
+const MEMBERS_EACH: u64 = 500;
 /// Rows asked for in the first place for each person wanted: people rarely have more among the nearest.
 const ROWS_EACH: usize = 8;
 /// Rows asked for where those were of too few people.
@@ -47,10 +51,11 @@ impl Milvus {
     async fn search(&self, space: &Space<'_>, probes: &[Vec<f32>], limit: usize) -> Result<Vec<Vec<Hit>>, Error> {
         let (engine, seen) = self.0.arrive(space).await?;
         let partition = space.collection.to_string();
+        let breadth = (space.state.members / MEMBERS_EACH).clamp(*BREADTH.start(), *BREADTH.end()) as usize;
         let first = limit.saturating_mul(ROWS_EACH);
         let mut found = Vec::new();
         for rows in [first, first.max(MANY_ROWS)] {
-            let hits = engine.table.search(&partition, probes, rows, seen).await?;
+            let hits = engine.table.search(&partition, probes, rows, breadth, seen).await?;
             let all = hits.iter().all(|hits| hits.len() < rows);
             found = hits.into_iter().map(|hits| people(hits, limit)).collect::<Vec<_>>();
             if all || found.iter().all(|people| people.len() == limit) {

@@ -17,6 +17,9 @@ use crate::model::Model;
 const PEOPLE: usize = 100;
 /// Embeddings of one request: 4 MB of 512 components.
 const ROWS: usize = 2_000;
+/// Embeddings written at a time that Milvus is told to index: its search of what is not indexed finds the right person among
+/// 10,000 in 99.0 %, among 100,000 in 96.8 % (`cargo bench -p vultus --bench postgres`).
+const MANY: usize = 10_000;
 
 /// Writes rows of a collection, under its lock.
 pub(super) struct Writer<'a> {
@@ -69,7 +72,7 @@ impl<'a> Writer<'a> {
     pub async fn write_all(&self, mut seen: Stamp, afresh: bool) -> Result<Written, Error> {
         let mut there: HashSet<String> = all_keys(self.table, self.of.collection, seen).await?.into_iter().collect();
         let mut reader = Reader::open(self.db, self.of.account, self.of.collection).await?;
-        let mut people = 0;
+        let (mut people, mut inserted) = (0, 0);
         loop {
             let page = reader.page().await?;
             if page.is_empty() {
@@ -88,8 +91,12 @@ impl<'a> Writer<'a> {
                     missing.push(Row { key, vector: unit(&row.vector) });
                 }
             }
+            inserted += missing.len();
             seen = remove(self.table, &stale, seen).await?;
             seen = self.insert(missing, seen).await?;
+        }
+        if inserted >= MANY {
+            self.table.seal().await?;
         }
         let stale: Vec<String> = there.into_iter().collect();
         seen = remove(self.table, &stale, seen).await?;
