@@ -65,7 +65,8 @@ pub async fn remove_images_at(db: &Db, account: Id, embeddings: &[Id], due: Micr
 pub(crate) async fn queue(tx: &mut Tx, job: Job, account: Id, subject: Id, due: Micros) -> Result<()> {
     let text = "insert into jobs (kind, subject, account_id, state, again, due, attempts) \
                 values ($1, $2, $3, 'queued', false, $4, 0) \
-                on conflict (kind, subject) do update set again = true, attempts = 0, \
+                on conflict (kind, subject) do update set again = true, \
+                attempts = case when jobs.state = 'running' then jobs.attempts else 0 end, \
                 due = case when jobs.state = 'queued' and jobs.due < excluded.due then jobs.due \
                            when jobs.state = 'running' then jobs.due else excluded.due end, \
                 state = case when jobs.state = 'running' then 'running' else 'queued' end";
@@ -101,43 +102,48 @@ pub async fn claim(db: &Db, job: Job, due: Micros, now: Micros, lease: Micros) -
     Ok(row.map(|(account, attempts)| Claim { job, account, subject, attempt: attempts as u32 }))
 }
 
-/// Holds on to a job that takes longer.
+/// Holds on to a job that takes longer; false if it is lost, because it was claimed by another worker after the lease, or is
+/// needed no more.
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn extend(db: &Db, claim: &Claim, lease: Micros) -> Result<()> {
+pub async fn extend(db: &Db, claim: &Claim, lease: Micros) -> Result<bool> {
     let mut tx = db.write_unlocked().await?;
-    let text = "update jobs set due = $3 where kind = $1 and subject = $2 and state = 'running'";
-    sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject, lease)?;
-    tx.commit().await
+    let text = "update jobs set due = $4 where kind = $1 and subject = $2 and state = 'running' and attempts = $3";
+    let held = sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject, i64::from(claim.attempt), lease)?;
+    tx.commit().await?;
+    Ok(held > 0)
 }
 
-/// Removes a job that is done, or queues it at `now` if it was asked for again meanwhile.
+/// Removes a job that is done, or queues it at `now` if it was asked for again meanwhile. Nothing if it was lost.
 ///
 /// # Errors
 /// Only those of the database.
 pub async fn finish(db: &Db, claim: &Claim, now: Micros) -> Result<()> {
     let mut tx = db.write_unlocked().await?;
-    let text = "delete from jobs where kind = $1 and subject = $2 and state = 'running' and not again";
-    if sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject)? == 0 {
-        let text = "update jobs set state = 'queued', attempts = 0, due = $3 \
-                    where kind = $1 and subject = $2 and state = 'running'";
-        sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject, now)?;
+    let (job, attempt) = (claim.job.as_str(), i64::from(claim.attempt));
+    let text =
+        "delete from jobs where kind = $1 and subject = $2 and state = 'running' and attempts = $3 and not again";
+    if sql!(execute, &mut tx, text, job, claim.subject, attempt)? == 0 {
+        let text = "update jobs set state = 'queued', attempts = 0, due = $4 \
+                    where kind = $1 and subject = $2 and state = 'running' and attempts = $3";
+        sql!(execute, &mut tx, text, job, claim.subject, attempt, now)?;
     }
     tx.commit().await
 }
 
-/// Queues a job that failed for another try at `due`, or sets it aside until it is asked for anew.
+/// Queues a job that failed for another try at `due`, or sets it aside until it is asked for anew. Nothing if it was lost.
 ///
 /// # Errors
 /// Only those of the database.
 pub async fn fail(db: &Db, claim: &Claim, error: &str, due: Option<Micros>) -> Result<()> {
     let mut tx = db.write_unlocked().await?;
-    let text = "update jobs set state = $3, due = $4, error = $5 \
-                where kind = $1 and subject = $2 and state = 'running'";
+    let text = "update jobs set state = $4, due = $5, error = $6 \
+                where kind = $1 and subject = $2 and state = 'running' and attempts = $3";
     let state = if due.is_some() { "queued" } else { "failed" };
     let due = due.unwrap_or(Micros::MAX);
-    sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject, state, due, error)?;
+    let attempt = i64::from(claim.attempt);
+    sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject, attempt, state, due, error)?;
     tx.commit().await
 }
 

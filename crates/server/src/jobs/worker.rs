@@ -60,7 +60,7 @@ async fn next(tools: &Tools, job: Job) -> vultus_store::Result<bool> {
     let Some(claim) = jobs::claim(&tools.db, job, due, now, now + LEASE_US).await? else { return Ok(false) };
     let done = tokio::select! {
         done = run_one(tools, &claim) => done,
-        error = hold(tools, &claim) => return Err(error),
+        lost = hold(tools, &claim) => return lost.map(|()| true),
     };
     match done {
         Ok(()) => jobs::finish(&tools.db, &claim, clock::now_us()).await?,
@@ -87,12 +87,12 @@ async fn run_one(tools: &Tools, claim: &Claim) -> anyhow::Result<()> {
     }
 }
 
-/// Holds on to a job for as long as it takes.
-async fn hold(tools: &Tools, claim: &Claim) -> vultus_store::Error {
+/// Holds on to a job for as long as it takes; ends if it is lost to another worker.
+async fn hold(tools: &Tools, claim: &Claim) -> vultus_store::Result<()> {
     loop {
         tokio::time::sleep(SIGN_OF_LIFE).await;
-        if let Err(error) = jobs::extend(&tools.db, claim, clock::now_us() + LEASE_US).await {
-            return error;
+        if !jobs::extend(&tools.db, claim, clock::now_us() + LEASE_US).await? {
+            return Ok(());
         }
     }
 }

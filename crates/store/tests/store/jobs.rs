@@ -55,7 +55,11 @@ async fn a_job_of_a_lost_worker_is_claimed_again_and_one_that_fails_is_tried_aga
         let lost = jobs::claim(&world.db, Job::Fit, 0, time, time).await.unwrap().unwrap();
         let found = claim(&world).await.unwrap();
         assert_eq!((found.subject, lost.attempt, found.attempt), (home, 1, 2));
-        jobs::extend(&world.db, &found, now() + LEASE).await.unwrap();
+        assert!(!jobs::extend(&world.db, &lost, now()).await.unwrap(), "it is another's now");
+        jobs::finish(&world.db, &lost, now()).await.unwrap();
+        jobs::fail(&world.db, &lost, "too late", Some(now())).await.unwrap();
+        assert_eq!(claim(&world).await, None, "who lost it changes nothing any more");
+        assert!(jobs::extend(&world.db, &found, now() + LEASE).await.unwrap());
         jobs::fail(&world.db, &found, "no memory", Some(now() + LEASE)).await.unwrap();
         assert_eq!(claim(&world).await, None, "not at once");
         let later = now() + 2 * LEASE;
