@@ -111,6 +111,7 @@ fn init_log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
 /// Writes a result to standard output.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}")?;
+    // In one piece: who reads the line that matters and goes must not make the rest fail.
+    out.write_all(format!("{text}\n").as_bytes())?;
     Ok(out.flush()?)
 }

@@ -22,7 +22,7 @@ pub use repair::{Check, check, rebuild};
 const EF_SEARCH: i64 = 100;
 /// Members for each neighbour that is kept in a large collection: 100 find 99.0 to 99.6 % of the right people among 50,000, but
 /// only 85 % among 500,000 (`cargo bench -p vultus --bench postgres`), who are not to be missed there either.
-const MEMBERS_EACH: i64 = 250;
+const MEMBERS_EACH: i64 = 350;
 /// pgvector's largest `hnsw.ef_search`, and so the most vectors that an index gives.
 const EF_SEARCH_MAX: i64 = 1000;
 /// Vectors asked for in the first place for each enrollment wanted: people rarely have more among the nearest.

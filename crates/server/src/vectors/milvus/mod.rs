@@ -26,7 +26,7 @@ use crate::model::Model;
 
 /// Neighbours that a search of the index keeps, and members of a collection for each: as in PostgreSQL, whose index is the same.
 const BREADTH: RangeInclusive<u64> = 100..=1000;
-const MEMBERS_EACH: u64 = 250;
+const MEMBERS_EACH: u64 = 350;
 /// Rows asked for in the first place for each person wanted: people rarely have more among the nearest.
 const ROWS_EACH: usize = 8;
 /// Rows asked for where those were of too few people.
