@@ -66,6 +66,15 @@ impl World {
         new.id
     }
 
+    /// Enrolls a hundred people, who are just worth a snapshot; gives the last one.
+    async fn enroll_enough(&self) -> Id {
+        let mut last = self.enroll(0..100).await;
+        for start in 1..100 {
+            last = self.enroll(start * 100..start * 100 + 100).await;
+        }
+        last
+    }
+
     /// The member most similar to a vector.
     async fn find(&self, number: u32) -> Option<Hit> {
         self.search(number).await.unwrap()
@@ -114,10 +123,7 @@ async fn changes_are_seen_by_the_next_search_without_a_rebuild() {
 #[tokio::test]
 async fn a_deleted_person_is_dropped_from_memory_and_disk_at_once() {
     let world = World::new().await;
-    let mut last = world.enroll(0..1).await;
-    for start in 0..100 {
-        last = world.enroll(start * 100..start * 100 + 100).await;
-    }
+    let last = world.enroll_enough().await;
     world.find(1).await;
     assert!(world.snapshot().exists());
     let unfinished = world.snapshot().with_extension("new");
@@ -132,10 +138,7 @@ async fn a_deleted_person_is_dropped_from_memory_and_disk_at_once() {
 #[tokio::test]
 async fn who_is_deleted_while_a_gallery_is_built_is_not_left_in_its_file() {
     let world = World::new().await;
-    let mut last = world.enroll(0..1).await;
-    for start in 0..100 {
-        last = world.enroll(start * 100..start * 100 + 100).await;
-    }
+    let last = world.enroll_enough().await;
     let deleting = async {
         while world.memory.0.reading.available_permits() == READ_AT_A_TIME {
             tokio::task::yield_now().await;
@@ -151,9 +154,7 @@ async fn who_is_deleted_while_a_gallery_is_built_is_not_left_in_its_file() {
 #[tokio::test]
 async fn a_restart_reads_the_snapshot_and_catches_up() {
     let mut world = World::new().await;
-    for start in 0..100 {
-        world.enroll(start * 100..start * 100 + 100).await;
-    }
+    world.enroll_enough().await;
     world.find(1).await;
     // Somebody who is in no database: only the snapshot can know of them.
     let place = world.memory.0.places.get(world.collection).unwrap();
@@ -175,9 +176,7 @@ async fn a_restart_reads_the_snapshot_and_catches_up() {
 async fn a_snapshot_is_written_anew_only_after_changes() {
     use std::os::unix::fs::MetadataExt as _;
     let mut world = World::new().await;
-    for start in 0..100 {
-        world.enroll(start * 100..start * 100 + 100).await;
-    }
+    world.enroll_enough().await;
     // Each writing makes a new file.
     let file = async |world: &World| {
         world.memory.close().await.unwrap();

@@ -28,9 +28,10 @@ impl VectorIndex for Postgres {
     ) -> BoxFuture<'a, Result<Vec<Vec<Hit>>, Error>> {
         async move {
             let mut found = Vec::with_capacity(probes.len());
+            let Space { account, collection, model, state, .. } = space;
+            let breadth = vectors::breadth(state.members);
             for probe in probes {
-                let Space { account, collection, model, .. } = space;
-                let nearest = vectors::search(&self.db, account, collection, model, &probe, limit).await?;
+                let nearest = vectors::search(&self.db, account, collection, model, &probe, limit, breadth).await?;
                 found.push(nearest.into_iter().map(|(enrollment, cosine)| Hit { enrollment, cosine }).collect());
             }
             Ok(found)

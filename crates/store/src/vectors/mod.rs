@@ -19,17 +19,40 @@ pub use index::{INDEX_FROM, tend};
 pub use repair::{Check, check, rebuild};
 
 /// Neighbours that the search of an index keeps at least. More find more, and take longer.
-const EF_SEARCH: i64 = 100;
+const EF_SEARCH: usize = 100;
 /// Members for each neighbour that is kept in a large collection: 100 find 99.0 to 99.6 % of the right people among 50,000, but
 /// only 85 % among 500,000 (`cargo bench -p vultus --bench postgres`), who are not to be missed there either.
-const MEMBERS_EACH: i64 = 350;
+const MEMBERS_EACH: u64 = 350;
 /// pgvector's largest `hnsw.ef_search`, and so the most vectors that an index gives.
-const EF_SEARCH_MAX: i64 = 1000;
+const EF_SEARCH_MAX: usize = 1000;
 /// Vectors asked for in the first place for each enrollment wanted: people rarely have more among the nearest.
-const VECTORS_EACH: i64 = 8;
+const VECTORS_EACH: usize = 8;
+
+/// Neighbours that an HNSW index has to keep while it searches a collection with so many members: 100 to 1000.
+pub fn breadth(members: u64) -> usize {
+    ((members / MEMBERS_EACH) as usize).clamp(EF_SEARCH, EF_SEARCH_MAX)
+}
+
+/// How many vectors to ask for when `limit` people are wanted, and how many once more for somebody with more vectors among
+/// the nearest.
+pub fn rounds(limit: usize) -> [usize; 2] {
+    let first = limit.saturating_mul(VECTORS_EACH);
+    [first, first.max(EF_SEARCH_MAX)]
+}
+
+/// The first of each enrollment among vectors with their cosines, at most `limit`.
+pub fn distinct(found: impl IntoIterator<Item = (Id, f32)>, limit: usize) -> Vec<(Id, f32)> {
+    let mut best: Vec<(Id, f32)> = Vec::with_capacity(limit);
+    for (id, cosine) in found {
+        if best.len() < limit && best.iter().all(|(other, _)| *other != id) {
+            best.push((id, cosine));
+        }
+    }
+    best
+}
 
 /// The members of a collection most like the probe, with the cosine of their best embedding by `model`, best first, at
-/// most `limit`. The cosines are those of 16-bit floats, so their third digit is the last good one. Empty on SQLite, and
+/// most `limit`. An index keeps `breadth` neighbours at least (see [`breadth`]). The cosines are those of 16-bit floats, so their third digit is the last good one. Empty on SQLite, and
 /// for a collection that is not there.
 ///
 /// # Errors
@@ -41,21 +64,20 @@ pub async fn search(
     model: &str,
     probe: &[f32],
     limit: usize,
+    breadth: usize,
 ) -> Result<Vec<(Id, f32)>> {
     let Backend::Postgres(pool) = db.backend() else { return Ok(Vec::new()) };
     // Custom plans, since only a plan that knows the collection can use its index.
     let begin = "begin read only; set local plan_cache_mode = force_custom_plan";
     let mut tx = pool.begin_with(begin).await?;
-    let first = (limit as i64).saturating_mul(VECTORS_EACH);
     let mut best = Vec::new();
-    // Once more for somebody with more vectors among the nearest. Fewer rows than asked for need not be all: an index also
-    // counts those that were deleted a short time ago.
-    for rows in [first, first.max(EF_SEARCH_MAX)] {
-        let text = "select set_config('hnsw.ef_search', least(greatest($1, $2, max(member_count) / $3), $4)::text, true) \
-                    from collections where account_id = $5 and id = $6";
-        let set = sqlx::query(text).bind(rows).bind(EF_SEARCH).bind(MEMBERS_EACH).bind(EF_SEARCH_MAX);
-        set.bind(account).bind(collection).execute(&mut *tx).await?;
-        best = distinct(nearest(&mut tx, account, collection, model, probe, rows).await?, limit);
+    // Fewer rows than asked for need not be all: an index also counts those that were deleted a short time ago.
+    for rows in rounds(limit) {
+        let ef_search = rows.max(breadth).min(EF_SEARCH_MAX).to_string();
+        let set = sqlx::query("select set_config('hnsw.ef_search', $1, true)");
+        set.bind(ef_search).execute(&mut *tx).await?;
+        let found = nearest(&mut tx, account, collection, model, probe, rows as i64).await?;
+        best = distinct(found.into_iter().map(|(id, cosine)| (id, cosine as f32)), limit);
         if best.len() == limit {
             break;
         }
@@ -81,17 +103,6 @@ async fn nearest(
     );
     let query = sqlx::query_as(AssertSqlSafe(text)).bind(account).bind(collection).bind(model);
     Ok(query.bind(dimension as i64).bind(unit(probe)).bind(rows).fetch_all(connection).await?)
-}
-
-/// The first row of each enrollment, at most `limit`.
-fn distinct(found: Vec<(Id, f64)>, limit: usize) -> Vec<(Id, f32)> {
-    let mut best: Vec<(Id, f32)> = Vec::with_capacity(limit);
-    for (id, cosine) in found {
-        if best.len() < limit && best.iter().all(|(other, _)| *other != id) {
-            best.push((id, cosine as f32));
-        }
-    }
-    best
 }
 
 /// Adds the vectors that an enrollment lacks in the collections that it is in, after it got embeddings or has joined one.

@@ -29,7 +29,7 @@ async fn enroll(world: &World, collection: Id, degrees: &[f32]) -> Id {
 
 async fn search(world: &World, account: Id, collection: Id, degrees: f32, limit: usize) -> Vec<(Id, f32)> {
     let probe = at(degrees, MODEL).vector;
-    vectors::search(&world.db, account, collection, MODEL, &probe, limit).await.unwrap()
+    vectors::search(&world.db, account, collection, MODEL, &probe, limit, vectors::breadth(0)).await.unwrap()
 }
 
 async fn found(world: &World, collection: Id, degrees: f32) -> Vec<Id> {
@@ -140,7 +140,7 @@ async fn large_collections_are_indexed_and_searched_by_the_index() {
         };
         let two = async |person: usize, collection: Id| {
             let probe = photos(person, each + 1).pop().unwrap().vector;
-            let found = vectors::search(db, account, collection, MODEL, &probe, 2).await.unwrap();
+            let found = vectors::search(db, account, collection, MODEL, &probe, 2, vectors::breadth(0)).await.unwrap();
             found.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
         };
         let eve = join(people, work).await;

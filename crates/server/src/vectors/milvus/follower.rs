@@ -32,6 +32,13 @@ pub(super) struct Engine {
     pub name: String,
 }
 
+impl Engine {
+    /// The moment of the last write for a collection: at the latest now, where it is not known.
+    async fn last_write(&self, cursor: Cursor) -> Result<Stamp, Error> {
+        if cursor.written == 0 { Ok(self.table.now().await?) } else { Ok(Stamp(cursor.written as u64)) }
+    }
+}
+
 /// What this process knows of a collection in Milvus.
 #[derive(Default)]
 struct Place {
@@ -102,7 +109,7 @@ impl Follower {
             self.places.weigh(space.collection, 1);
             cursor
         };
-        let seen = if cursor.written == 0 { engine.table.now().await? } else { Stamp(cursor.written as u64) };
+        let seen = engine.last_write(cursor).await?;
         Ok((engine, seen))
     }
 
@@ -131,7 +138,7 @@ impl Follower {
     /// Writes what changed since, or else everything.
     async fn catch_up(&self, engine: &Engine, of: Followed, from: Cursor) -> Result<Cursor, Error> {
         let writer = Writer::new(self, engine, of);
-        let seen = if from.written == 0 { engine.table.now().await? } else { Stamp(from.written as u64) };
+        let seen = engine.last_write(from).await?;
         let state = collections::state(&self.db, of.account, of.collection).await?;
         let changes = collections::changes(&self.db, of.account, of.collection, from.version, from.changed).await?;
         let Some(changed) = changes else { return Ok(writer.write_all(seen, false).await?.cursor) };

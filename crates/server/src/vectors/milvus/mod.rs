@@ -9,7 +9,6 @@ mod follower;
 mod repair;
 mod writer;
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -17,20 +16,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use vultus_milvus::Client;
 use vultus_store::cursors::{Cursors, Followed};
-use vultus_store::{Db, Id};
+use vultus_store::{Db, Id, vectors};
 
 use self::follower::Follower;
 use super::{Check, Hit, Space, VectorIndex};
 use crate::error::Error;
 use crate::model::Model;
-
-/// Neighbours that a search of the index keeps, and members of a collection for each: as in PostgreSQL, whose index is the same.
-const BREADTH: RangeInclusive<u64> = 100..=1000;
-const MEMBERS_EACH: u64 = 350;
-/// Rows asked for in the first place for each person wanted: people rarely have more among the nearest.
-const ROWS_EACH: usize = 8;
-/// Rows asked for where those were of too few people.
-const MANY_ROWS: usize = 1000;
 
 /// Milvus, and how far it has followed the database.
 pub struct Milvus(Arc<Follower>);
@@ -51,10 +42,9 @@ impl Milvus {
     async fn search(&self, space: &Space<'_>, probes: &[Vec<f32>], limit: usize) -> Result<Vec<Vec<Hit>>, Error> {
         let (engine, seen) = self.0.arrive(space).await?;
         let partition = space.collection.to_string();
-        let breadth = (space.state.members / MEMBERS_EACH).clamp(*BREADTH.start(), *BREADTH.end()) as usize;
-        let first = limit.saturating_mul(ROWS_EACH);
+        let breadth = vectors::breadth(space.state.members);
         let mut found = Vec::new();
-        for rows in [first, first.max(MANY_ROWS)] {
+        for rows in vectors::rounds(limit) {
             let hits = engine.table.search(&partition, probes, rows, breadth, seen).await?;
             let all = hits.iter().all(|hits| hits.len() < rows);
             found = hits.into_iter().map(|hits| people(hits, limit)).collect::<Vec<_>>();
@@ -81,12 +71,7 @@ impl VectorIndex for Milvus {
         async move {
             for collection in collections {
                 let of = Followed { account, collection: *collection };
-                if let Err(error) = self.0.noticed(self.0.follow_to_the_end(of).await) {
-                    tracing::warn!(
-                        error = format!("{:#}", anyhow::Error::from(error)),
-                        "embeddings are removed from Milvus later"
-                    );
-                }
+                or_later(self.0.noticed(self.0.follow_to_the_end(of).await), "embeddings to remove");
             }
             Ok(())
         }
@@ -96,12 +81,7 @@ impl VectorIndex for Milvus {
     /// What cannot be done now is done by [`tend`](VectorIndex::tend).
     fn forget_collection(&self, account: Id, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
         async move {
-            if let Err(error) = self.0.noticed(self.0.clear(Followed { account, collection }).await) {
-                tracing::warn!(
-                    error = format!("{:#}", anyhow::Error::from(error)),
-                    "a collection is removed from Milvus later"
-                );
-            }
+            or_later(self.0.noticed(self.0.clear(Followed { account, collection }).await), "a collection to remove");
             Ok(())
         }
         .boxed()
@@ -126,15 +106,16 @@ impl From<vultus_milvus::Error> for Error {
     }
 }
 
-/// The first hit of each person, at most `limit`.
+/// The first hit of each person, at most `limit`. A key that is none of ours names nobody.
 fn people(hits: Vec<(String, f32)>, limit: usize) -> Vec<Hit> {
-    let mut people: Vec<Hit> = Vec::with_capacity(limit);
-    for (key, cosine) in hits {
-        // A key that is none of ours names nobody.
-        let Some(enrollment) = writer::person_of(&key) else { continue };
-        if people.len() < limit && people.iter().all(|hit| hit.enrollment != enrollment) {
-            people.push(Hit { enrollment, cosine });
-        }
+    let found = hits.into_iter().filter_map(|(key, cosine)| Some((writer::person_of(&key)?, cosine)));
+    vectors::distinct(found, limit).into_iter().map(|(enrollment, cosine)| Hit { enrollment, cosine }).collect()
+}
+
+/// Tells that something is left to [`tend`](VectorIndex::tend) when it cannot be done now.
+fn or_later(done: Result<(), Error>, what: &'static str) {
+    if let Err(error) = done {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::warn!(error, what, "Milvus is brought up to date later");
     }
-    people
 }
