@@ -1,12 +1,12 @@
 """Machine readable zones beside PassportEye, and barcodes beside zxing-cpp, on the same pictures in one run.
 
     apt-get install tesseract-ocr
-    cargo build --release -p vultus
+    cargo build --release -p vultus-evaluate
     python3 -m venv target/documents
     target/documents/bin/pip install passporteye==2.2.2 zxing-cpp==3.1.1 opencv-python-headless
     target/documents/bin/python benches/documents/compare.py --data DIR
 
-DIR holds the folders `documents`, `aamva` and `pdf417` of `vultus evaluate`. A zone counts when all its lines are right
+DIR holds the folders `documents`, `aamva` and `pdf417` of `vultus-evaluate`. A zone counts when all its lines are right
 after each reader's own cleaning; PassportEye does not follow EXIF turns, so it gets every picture both as it is and
 turned upright, and the better counts. A barcode counts when it is decoded; zxing-cpp gets the picture upright, in
 colour, with its default options, which try other rotations, scales and inversions.
@@ -27,7 +27,7 @@ from passporteye.mrz.text import MRZOCRCleaner
 
 
 def evaluate(binary, task, data):
-    command = [binary, "evaluate", task, "--data", data, "--json"]
+    command = [binary, task, "--data", data, "--json"]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -68,7 +68,7 @@ def zxing(folder):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--data", required=True, type=Path)
-    arguments.add_argument("--vultus", default="target/release/vultus")
+    arguments.add_argument("--vultus", default="target/release/vultus-evaluate")
     arguments = arguments.parse_args()
     warnings.simplefilter("ignore")
     folder = arguments.data / "documents"

@@ -1,11 +1,11 @@
 """Name matching of vultus and of nomenklatura's logic-v2, on the same pairs in one run.
 
-    cargo build --release -p vultus
+    cargo build --release -p vultus-evaluate
     python3 -m venv target/nomenklatura
     target/nomenklatura/bin/pip install nomenklatura==4.17.4
     target/nomenklatura/bin/python benches/screening/compare.py --data DIR
 
-DIR is the folder of `vultus evaluate sanctions`, with the lists in it. Two sets of pairs are compared:
+DIR is the folder of `vultus-evaluate sanctions`, with the lists in it. Two sets of pairs are compared:
 
 - labelled: name_pairs.csv, after reading which the weights of vultus were chosen;
 - listed: made here from OFAC's SDN list, and used for nothing else. Same: a primary name and one of its strong aliases.
@@ -28,7 +28,7 @@ from nomenklatura.matching.types import ScoringConfig
 
 SEED = 1
 PAIRS_OF_A_KIND = 1000
-# Thresholds that are tried; those of `vultus evaluate` are the same.
+# Thresholds that are tried; those of `vultus-evaluate` are the same.
 THRESHOLDS = [percent / 100 for percent in range(30, 95)]
 DEFAULT_THRESHOLD = 0.7
 SCHEMATA = {"individual": "Person", "vessel": "Vessel", "aircraft": "Airplane"}
@@ -102,14 +102,14 @@ def vultus(program, data, pairs):
             writer = csv.DictWriter(file, ["schema", "name1", "name2", "is_match"], extrasaction="ignore")
             writer.writeheader()
             writer.writerows(pairs)
-        command = [program, "evaluate", "sanctions", "--data", folder, "--lists", data, "--json"]
+        command = [program, "sanctions", "--data", folder, "--lists", data, "--json"]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=600).stdout)
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--data", type=Path, required=True)
-    arguments.add_argument("--program", default="target/release/vultus")
+    arguments.add_argument("--program", default="target/release/vultus-evaluate")
     options = arguments.parse_args()
     with open(options.data / "name_pairs.csv", encoding="utf-8", newline="") as file:
         labelled = list(csv.DictReader(file))

@@ -1,7 +1,6 @@
 //! The command line. `vultus --help` and `vultus COMMAND --help` are its reference.
 
 pub mod collections;
-pub mod evaluate;
 pub mod keys;
 pub mod lists;
 pub mod models;
@@ -59,8 +58,6 @@ enum Command {
     Models(models::Args),
     /// Pull, import, list and search sanctions lists; works while the server runs.
     Lists(lists::Args),
-    /// Measure accuracy on labelled data with the engine calls that the server makes.
-    Evaluate(evaluate::Args),
 }
 
 impl Cli {
@@ -80,7 +77,6 @@ impl Cli {
             Command::Reembed(args) => runtime()?.block_on(reembed::run(*args)),
             Command::Models(args) => models::run(args),
             Command::Lists(args) => runtime()?.block_on(lists::run(args)),
-            Command::Evaluate(args) => evaluate::run(&args),
         }
     }
 }

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use vultus_vision::{DetectSize, Engine, Rect};
 
-use super::landmarks::best_overlap;
-use super::metrics::ratio;
-use super::workers::Workers;
+use crate::landmarks::best_overlap;
+use crate::metrics::ratio;
+use crate::workers::Workers;
 
 #[derive(Debug, Deserialize)]
 struct Row {

@@ -12,9 +12,8 @@ use vultus_vision::document::{Reader, Zone};
 use vultus_vision::models::Models;
 use vultus_vision::{Decoder, Image, Limits};
 
-use super::metrics::ratio;
-use super::read_json;
-use crate::clock;
+use crate::metrics::ratio;
+use crate::read_json;
 
 /// A picture and the lines of its zone.
 #[derive(Debug, Deserialize)]
@@ -71,7 +70,7 @@ pub fn truths(folder: &Path) -> anyhow::Result<Vec<Truth>> {
 
 /// Today, UTC.
 pub fn today() -> anyhow::Result<Date> {
-    let today = time::OffsetDateTime::from_unix_timestamp(clock::now_us() / clock::SECOND_US)?.date();
+    let today = time::OffsetDateTime::now_utc().date();
     Date::new(u16::try_from(today.year())?, today.month().into(), today.day()).context("the clock is not set")
 }
 

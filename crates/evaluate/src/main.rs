@@ -1,4 +1,4 @@
-//! `vultus evaluate`: accuracy on labelled data, measured with the engine calls that the server makes.
+//! `vultus-evaluate`: accuracy on labelled data, measured with the engine calls that the server makes.
 
 mod barcodes;
 mod detection;
@@ -7,26 +7,27 @@ mod identification;
 mod landmarks;
 mod metrics;
 mod mrz;
+mod options;
 mod pad;
 mod sanctions;
 mod verification;
 mod workers;
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::ValueEnum;
+use clap::{Parser, ValueEnum};
 use serde_json::Value;
 use vultus_vision::models::Models;
 
+use self::options::Options;
 use self::workers::Workers;
-use super::models::Dir;
-use super::print;
-use crate::config;
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Task {
+enum Task {
     /// Same person or not: `pairs.csv` (path1,path2,same,fold) and its pictures, as of LFW.
     Verification,
     /// Error of the 68 landmarks: `landmarks68.json` and its pictures.
@@ -49,42 +50,45 @@ pub enum Task {
     Documents,
 }
 
-/// Arguments of `vultus evaluate`.
-#[derive(Debug, clap::Args)]
-pub struct Args {
+/// Measures accuracy on labelled data with the engine calls that the vultus server makes.
+#[derive(Debug, Parser)]
+#[command(name = "vultus-evaluate", version, arg_required_else_help = true)]
+struct Args {
     /// What to measure.
-    pub task: Task,
+    task: Task,
     /// Folder with the labelled pictures, or one that has a folder of the data set's usual name (lfw, landmarks68,
     /// detection, wild, pad, sanctions, documents, pdf417, aamva).
     #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    data: PathBuf,
     /// Folder with the sanctions lists as their publishers hand them out [default: the folder of the data].
     #[arg(long, value_name = "DIR")]
-    pub lists: Option<PathBuf>,
+    lists: Option<PathBuf>,
     /// Print one JSON object instead of a table.
     #[arg(long)]
-    pub json: bool,
+    json: bool,
     #[command(flatten)]
-    models: Dir,
-    #[command(flatten)]
-    engine: config::Engine,
-    #[command(flatten)]
-    images: config::Images,
-    #[command(flatten)]
-    vision: config::Vision,
+    options: Options,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // When standard error is closed, the exit code still reports the failure.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Measures and prints; nothing else is written to standard output.
-///
-/// # Errors
-/// When the data or the models are absent or unreadable; the message names the file.
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    let limits = args.images.limits();
+fn run(args: &Args) -> anyhow::Result<()> {
+    let params = args.options.params();
+    let limits = params.limits;
     let folder = |name, labels| folder(&args.data, name, labels);
-    let models = || Models::open(&args.models.path());
-    let workers = || -> anyhow::Result<Workers> {
-        Ok(Workers { models: models()?, params: args.vision.params(limits), threads: args.engine.threads() })
-    };
+    let models = || Models::open(&args.options.models_dir);
+    let workers =
+        || -> anyhow::Result<Workers> { Ok(Workers { models: models()?, params, threads: args.options.threads() }) };
     let report = match args.task {
         Task::Verification => verification::run(&workers()?, &folder("lfw", "pairs.csv")?)?,
         Task::Landmarks => landmarks::run(&workers()?, &folder("landmarks68", "landmarks68.json")?)?,
@@ -100,7 +104,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Task::Pdf417 => barcodes::pdf417(limits, &inner(&args.data, "pdf417"))?,
         Task::Aamva => barcodes::aamva(limits, &inner(&args.data, "aamva"))?,
     };
-    if args.json { print(&serde_json::to_string_pretty(&report)?) } else { print(&table(&report, 0)) }
+    let text = if args.json { serde_json::to_string_pretty(&report)? } else { table(&report, 0) };
+    Ok(writeln!(io::stdout().lock(), "{text}")?)
 }
 
 /// The folder that holds `labels`: `data` itself or the folder `name` in it.

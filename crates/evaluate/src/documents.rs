@@ -11,8 +11,8 @@ use vultus_vision::document::{Document, Reader, Zone, mrz};
 use vultus_vision::models::Models;
 use vultus_vision::{Decoder, Limits};
 
-use super::metrics::ratio;
-use super::mrz::{Truth, decode, today, truths};
+use crate::metrics::ratio;
+use crate::mrz::{Truth, decode, today, truths};
 
 /// Fields that both a zone and the print of most documents have.
 const COMPARED: [Kind; 5] = [Kind::Surname, Kind::GivenNames, Kind::Number, Kind::Birth, Kind::Expiry];

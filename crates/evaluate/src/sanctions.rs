@@ -1,16 +1,16 @@
 //! Sanctions screening: pairs of names told apart, listed people found first, and people who are on no list flagged.
 
+use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use csv::StringRecord;
 use serde_json::{Value, json};
-use vultus_screening::lists::Source;
+use vultus_screening::lists::{self, File, List, Source};
 use vultus_screening::{Answer, BirthDate, Country, Facts, Gender, Kind, Query, Screener, THRESHOLD};
 
-use super::metrics::{mean, ratio};
-use crate::lists;
+use crate::metrics::{mean, ratio};
 
 /// A pair of names: its score, and whether they mean the same.
 struct Pair {
@@ -25,8 +25,7 @@ const RUNS: usize = 3;
 
 /// Measures on `name_pairs.csv`, `un_queries_positive.csv` and `negatives.csv` in `folder`, with the lists in `lists_folder`.
 pub fn run(folder: &Path, lists_folder: &Path) -> anyhow::Result<Value> {
-    let files = lists::read_folder(lists_folder)?;
-    let lists = vultus_screening::lists::read(&lists::views(&files))?;
+    let lists = lists(lists_folder)?;
     let versions: Vec<_> = lists.iter().map(|list| list.version.clone()).collect();
     let screener = Screener::new(lists);
     let pairs = pairs(&screener, &rows(folder, "name_pairs.csv")?);
@@ -58,6 +57,24 @@ pub fn run(folder: &Path, lists_folder: &Path) -> anyhow::Result<Value> {
         "p99_ms": p99,
         "lists": versions,
     }))
+}
+
+/// The lists that the files of a folder make up; other files are passed over.
+fn lists(folder: &Path) -> anyhow::Result<Vec<List>> {
+    let read = || fs::read_dir(folder)?.map(|item| Ok(item?.path())).collect::<std::io::Result<Vec<_>>>();
+    let paths = read().with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut files = Vec::new();
+    for path in paths.into_iter().filter(|path| path.is_file()) {
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        files.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), bytes));
+    }
+    files.sort();
+    let views: Vec<File<'_>> = files.iter().map(|(name, bytes)| File { name, bytes }).collect();
+    let views: Vec<File<'_>> = views.into_iter().filter(|file| lists::recognise(file).is_some()).collect();
+    if views.is_empty() {
+        bail!("no sanctions list in {}: docs/screening.md says which files are read", folder.display());
+    }
+    Ok(lists::read(&views)?)
 }
 
 /// The rows of a table with its header as the first.

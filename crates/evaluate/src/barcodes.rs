@@ -9,8 +9,8 @@ use vultus_vision::document::aamva;
 use vultus_vision::document::barcode::{self, Symbology};
 use vultus_vision::{Decoder, Limits};
 
-use super::metrics::ratio;
-use super::mrz::decode;
+use crate::metrics::ratio;
+use crate::mrz::decode;
 
 /// A picture and the text that was read from it.
 struct Decoded {

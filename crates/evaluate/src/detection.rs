@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use vultus_vision::{DetectSize, Engine, Face, Rect};
 
-use super::metrics::ratio;
-use super::read_json;
-use super::workers::Workers;
+use crate::metrics::ratio;
+use crate::read_json;
+use crate::workers::Workers;
 
 #[derive(Debug, Deserialize)]
 struct Annotation {

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use vultus_gallery::dot;
 use vultus_vision::{Calibration, DetectSize, Embedding, Engine, Image};
 
-use super::metrics::{Trial, accepted, accuracy, best_threshold, cross_validated, threshold_at_fmr};
-use super::workers::Workers;
+use crate::metrics::{Trial, accepted, accuracy, best_threshold, cross_validated, threshold_at_fmr};
+use crate::workers::Workers;
 
 #[derive(Debug, Deserialize)]
 struct Pair {

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use vultus_gallery::{Classifier, Gallery, ImpostorTail, Options};
 use vultus_vision::{DetectSize, Embedding, Engine};
 
-use super::metrics::{accepted, mean, ratio, threshold_at_fmr};
-use super::workers::Workers;
+use crate::metrics::{accepted, mean, ratio, threshold_at_fmr};
+use crate::workers::Workers;
 
 #[derive(Debug, Deserialize)]
 struct Row {

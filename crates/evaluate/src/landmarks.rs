@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use vultus_vision::{DetectSize, Engine, Face, Point, Rect};
 
-use super::metrics::mean;
-use super::read_json;
-use super::workers::Workers;
+use crate::metrics::mean;
+use crate::read_json;
+use crate::workers::Workers;
 
 #[derive(Debug, Deserialize)]
 struct Annotation {
