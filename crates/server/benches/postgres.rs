@@ -24,7 +24,7 @@ use node::{ENROLLED, Server, jpeg_1280x960, throughput};
 use vultus::app::new_id;
 use vultus::clock::now_us;
 use vultus::model::Model;
-use vultus::vectors::{Milvus, Postgres, VectorIndex};
+use vultus::search::{Milvus, Postgres, VectorIndex};
 use vultus_gallery::{Gallery, SHORTLIST};
 use vultus_store::collections::{self, NewCollection};
 use vultus_store::embeddings::NewEmbedding;
@@ -139,7 +139,7 @@ async fn measure(
     let (mut searches, mut totals, mut right) = (Vec::new(), Vec::new(), 0);
     for (probe, nearest) in probes.iter().zip(nearest) {
         let start = Instant::now();
-        let what = vultus::vectors::Space { account, collection, state: &state, model: MODEL, dimension: DIMENSION };
+        let what = vultus::search::Space { account, collection, state: &state, model: MODEL, dimension: DIMENSION };
         let found = engine.search(what, vec![probe.clone()], SHORTLIST).await?.concat();
         searches.push(start.elapsed());
         let ids: Vec<Id> = found.iter().map(|hit| hit.enrollment).collect();

@@ -9,14 +9,14 @@ use vultus_vision::Engine;
 use vultus_vision::models::Models;
 
 use crate::blobs::Blobs;
-use crate::classifiers::Classifiers;
 use crate::config::Config;
-use crate::engine::Pool;
 use crate::lists::{Folder, Screening};
+use crate::pools::Pool;
 use crate::rate::RateLimit;
+use crate::search::classifiers::Classifiers;
+use crate::search::{self, VectorIndex};
 use crate::secret::{self, Secret};
-use crate::vectors::{self, VectorIndex};
-use crate::{clock, http};
+use crate::{budget, clock};
 
 /// The running server's state.
 pub struct App {
@@ -36,7 +36,7 @@ pub struct App {
     pub screening: Arc<Screening>,
     /// The server secret.
     pub secret: Secret,
-    /// Permits for the memory that request bodies take, in units of [`http::MEMORY_UNIT`].
+    /// Permits for the memory that request bodies take, in units of [`budget::UNIT_BYTES`].
     pub body_memory: Arc<Semaphore>,
     /// The rate limit of the API keys, if there is one.
     pub rate_limit: Option<RateLimit>,
@@ -48,10 +48,10 @@ impl App {
     /// # Errors
     /// When the configuration and the database do not go together.
     pub fn new(config: Config, db: Db, engines: Arc<Pool<Engine>>, secret: Secret) -> anyhow::Result<Arc<Self>> {
-        let body_memory = config.http.body_memory_bytes.max(config.http.max_body_bytes).div_ceil(http::MEMORY_UNIT);
+        let body_memory = config.http.body_memory_bytes.max(config.http.max_body_bytes).div_ceil(budget::UNIT_BYTES);
         let rate = NonZeroU32::new(config.http.rate_limit);
         Ok(Arc::new(Self {
-            vectors: vectors::open(&config, &db)?,
+            vectors: search::open(&config, &db)?,
             classifiers: Classifiers::new(config.matching.cached_embeddings),
             body_memory: Arc::new(Semaphore::new(body_memory.min(Semaphore::MAX_PERMITS))),
             rate_limit: rate.map(|rate| RateLimit::new(rate, config.http.rate_burst.unwrap_or(rate))),

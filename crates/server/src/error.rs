@@ -5,7 +5,7 @@
 use vultus_store::Kind;
 use vultus_vision::DecodeError;
 
-use crate::engine;
+use crate::pools;
 
 /// What an id was the id of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,7 +189,7 @@ pub enum Error {
     Timeout,
     /// No inference result.
     #[error(transparent)]
-    Engine(#[from] engine::Error),
+    Engine(#[from] pools::Error),
     /// The store has no such row, or the database failed.
     #[error(transparent)]
     Store(#[from] vultus_store::Error),

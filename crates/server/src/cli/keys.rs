@@ -9,8 +9,8 @@ use vultus_store::keys::ApiKey;
 use vultus_store::{Id, Kind, accounts};
 
 use super::{open, print};
+use crate::auth::keys::{self, NewKey, Scope};
 use crate::config::Data;
-use crate::keys::{self, NewKey, Scope};
 use crate::{clock, secret};
 
 /// Arguments of `vultus keys`.

@@ -13,11 +13,11 @@ use crate::app;
 use crate::blobs::Blobs;
 use crate::clock;
 use crate::config::Config;
-use crate::engine::Pool;
 use crate::error::Error;
 use crate::flows::Picture;
 use crate::flows::enroll::embed_dominant;
 use crate::model::Model;
+use crate::pools::Pool;
 
 /// Embeddings that are read from the database at a time.
 const BATCH: u32 = 500;

@@ -10,11 +10,11 @@ use vultus_vision::Engine;
 
 use super::{open, print};
 use crate::app::{self, App};
+use crate::auth::keys::{self, NewKey, Scope};
 use crate::config::Config;
-use crate::engine::Pool;
 use crate::jobs::{self, Tools};
-use crate::keys::{self, NewKey, Scope};
 use crate::lists::{self, Schedule};
+use crate::pools::Pool;
 use crate::secret::Secret;
 use crate::{fetch, http, secret};
 
@@ -60,7 +60,7 @@ async fn serve(
     let app = App::new(config, db, engines, secret)?;
     mint_first_key(&app, address).await?;
     tracing::info!(%address, data = %app.config.data.data_dir.display(), "listening");
-    let server = http::listen::serve(listener, app.clone(), stop);
+    let server = http::wire::listen::serve(listener, app.clone(), stop);
     let failure = load_failure(app.clone());
     let tools = Tools::new(&app.config, app.db.clone(), app.vectors.clone())?;
     let worker = work.then(|| tokio::spawn(jobs::run(tools, std::future::pending())));

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::{open, print};
 use crate::config::{Data, Vectors};
-use crate::vectors::{self, Check, VectorIndex};
+use crate::search::{self, Check, VectorIndex};
 
 const NOTHING: &str = "embeddings are searched in the memory of servers: there is nothing to check or rebuild";
 
@@ -42,7 +42,7 @@ struct Place {
 impl Place {
     async fn open(&self) -> anyhow::Result<Arc<dyn VectorIndex>> {
         let db = open(&self.data).await?;
-        vectors::open_shared(&self.vectors.vectors, &self.data, &db)?.context(NOTHING)
+        search::open_shared(&self.vectors.vectors, &self.data, &db)?.context(NOTHING)
     }
 }
 

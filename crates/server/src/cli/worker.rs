@@ -4,7 +4,7 @@ use super::open;
 use super::serve::stop_signal;
 use crate::config::Config;
 use crate::jobs::{self, Tools};
-use crate::vectors;
+use crate::search;
 
 /// Arguments of `vultus worker`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let db = open(&args.config.data).await?;
-    let vectors = vectors::open(&args.config, &db)?;
+    let vectors = search::open(&args.config, &db)?;
     let tools = Tools::new(&args.config, db.clone(), vectors)?;
     tracing::info!("working");
     jobs::run(tools, stop).await;

@@ -13,7 +13,7 @@ use super::{Outcome, Picture, SkipReason, Skipped};
 use crate::app::{self, App};
 use crate::clock;
 use crate::error::Error;
-use crate::vectors::Space;
+use crate::search::Space;
 
 /// What the pictures belong to.
 #[derive(Debug, Clone)]

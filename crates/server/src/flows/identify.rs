@@ -10,9 +10,9 @@ use vultus_vision::{Calibration, Face};
 use super::probe::{self, Probe};
 use super::{Outcome, Picture};
 use crate::app::App;
-use crate::classifiers::PersonClassifier;
 use crate::error::Error;
-use crate::vectors::{Hit, Space};
+use crate::search::classifiers::PersonClassifier;
+use crate::search::{Hit, Space};
 
 /// Highest confidence that somebody is named with: the thousand samples that a fit looks at do not support more.
 const SUREST: f32 = 0.9999;

@@ -7,8 +7,8 @@ use axum::http::request::Parts;
 
 use super::sandbox;
 use crate::app::App;
+use crate::auth::keys::{self, Caller, Scope};
 use crate::error::{Error, KeyProblem};
-use crate::keys::{self, Caller, Scope};
 
 const HEADER: &str = "x-api-key";
 

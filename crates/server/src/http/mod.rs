@@ -1,107 +1,15 @@
-//! The HTTP API. This file lists all routes; each other file is one resource or one concern.
+//! The HTTP API: the only module that names axum.
+//!
+//! [`router`] lists all routes; `v1` holds the documented API, `pages` what people and monitors open, and `wire` what lies
+//! between a socket and a handler.
 
-mod accept;
 mod auth;
-mod base64;
-mod body;
-mod collection;
-mod docs;
-mod enroll;
-mod envelope;
-mod facedetect;
-mod feedback;
-mod fields;
-mod health;
-mod identify;
-mod linger;
-pub mod listen;
-mod match_;
-mod observe;
 mod openapi;
-mod problem;
+mod pages;
+mod router;
 mod sandbox;
-mod spdetect;
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::routing::get;
-use axum::{Extension, Router, middleware};
-use tower_http::compression::CompressionLayer;
-use tower_http::cors::{Any, CorsLayer};
-use tower_http::set_header::SetResponseHeaderLayer;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
-use utoipa_axum::routes;
+mod v1;
+pub mod wire;
 
 pub use openapi::openapi;
-
-use crate::app::App;
-use crate::error::Error;
-use crate::keys::Scope;
-
-/// Bytes that one permit of [`App::body_memory`] stands for.
-pub const MEMORY_UNIT: usize = 1024;
-
-/// Everything the server answers.
-pub fn router(app: Arc<App>) -> Router {
-    let api = Router::from(api()).route_layer(middleware::from_fn(accept::check));
-    Router::new()
-        .nest("/v1", api.clone())
-        .merge(api)
-        .merge(Router::from(service()))
-        .route("/openapi.json", get(docs::openapi))
-        .route("/docs", get(docs::page))
-        .route("/docs/scalar.js", get(docs::script))
-        .fallback(async || Error::UnknownPath)
-        .method_not_allowed_fallback(async || Error::WrongMethod)
-        .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
-        .layer(CompressionLayer::new())
-        .layer(cors())
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .with_state(app)
-}
-
-/// The documented API, with the scope that each endpoint needs. Served under `/v1` and without a prefix.
-fn api() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::default()
-        .routes(needs(Scope::Detect, routes!(facedetect::facedetect)))
-        .routes(needs(Scope::Spoof, routes!(spdetect::spdetect)))
-        .routes(needs(Scope::Match, routes!(match_::match_)))
-        .routes(needs(Scope::Identify, routes!(identify::identify)))
-        .routes(needs(Scope::EnrollmentsRead, routes!(enroll::list)))
-        .routes(needs(Scope::EnrollmentsWrite, routes!(enroll::create, enroll::update, enroll::delete)))
-        .routes(needs(Scope::EnrollmentsWrite, routes!(enroll::delete_embedding)))
-        .routes(needs(Scope::CollectionsRead, routes!(collection::list)))
-        .routes(needs(Scope::CollectionsWrite, routes!(collection::create, collection::update, collection::delete)))
-        .routes(needs(Scope::CollectionsWrite, routes!(collection::remove_member)))
-        .routes(needs(Scope::CollectionsWrite, routes!(collection::train)))
-        .routes(needs(Scope::CollectionsWrite, routes!(feedback::feedback)))
-}
-
-/// What operators and monitors ask; open to everyone.
-fn service() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::default()
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .routes(routes!(health::version))
-}
-
-/// Tells [`crate::keys::Caller`] which scope the routes ask of a key.
-fn needs(scope: Scope, routes: UtoipaMethodRouter<Arc<App>>) -> UtoipaMethodRouter<Arc<App>> {
-    routes.map(|router| router.route_layer(Extension(scope)))
-}
-
-/// Any page may call the API, since access is by key and never by cookie.
-fn cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([header::ACCEPT, header::CONTENT_TYPE, HeaderName::from_static("x-api-key"), sandbox::HEADER])
-        .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
-        .max_age(Duration::from_hours(24))
-}
+pub use router::router;

@@ -26,11 +26,11 @@ const TAGS: [(&str, &str); 5] = [
 
 /// The OpenAPI document of all routes. The same handlers also answer without `/v1`, which it does not repeat.
 pub fn openapi() -> OpenApi {
-    let mut api = OpenApiRouter::default().nest("/v1", super::api()).to_openapi();
+    let mut api = OpenApiRouter::default().nest("/v1", super::router::api()).to_openapi();
     for item in api.paths.paths.values_mut() {
         operations(item).for_each(protect);
     }
-    api.merge(super::service().to_openapi());
+    api.merge(super::router::service().to_openapi());
     let key = ApiKeyValue::with_description("x-api-key", "An API key, as `vultus keys create` makes it.");
     let mut components = api.components.take().unwrap_or_else(Components::new);
     components.add_security_scheme(KEY, SecurityScheme::ApiKey(ApiKey::Header(key)));

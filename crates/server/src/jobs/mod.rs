@@ -13,7 +13,7 @@ pub use worker::run;
 use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::model::Model;
-use crate::vectors::VectorIndex;
+use crate::search::VectorIndex;
 
 /// What jobs need of the program.
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use vultus_store::jobs::{self, Claim, Job};
 
 use super::{Tools, fit};
-use crate::vectors::VectorIndex;
+use crate::search::VectorIndex;
 use crate::{blobs, clock};
 
 /// How often an idle worker looks for jobs.

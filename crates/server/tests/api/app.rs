@@ -13,10 +13,10 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vultus::app::{App, start_engines};
+use vultus::auth::keys::{self, NewKey, Scope};
 use vultus::config::Config;
-use vultus::engine::Pool;
 use vultus::jobs::{self, Tools};
-use vultus::keys::{self, NewKey, Scope};
+use vultus::pools::Pool;
 use vultus::{http, secret, tls};
 use vultus_store::Db;
 use vultus_vision::Engine;
@@ -114,7 +114,7 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(http::listen::serve(listener, app.clone(), async {
+        let server = tokio::spawn(http::wire::listen::serve(listener, app.clone(), async {
             let _ = stopped.await;
         }));
         let client = client();

@@ -1,8 +1,8 @@
 //! API keys over HTTP.
 
 use reqwest::Method;
+use vultus::auth::keys::Scope;
 use vultus::clock::{SECOND_US, now_us};
-use vultus::keys::Scope;
 
 use crate::app::{Reply, TestApp, reply};
 use crate::pictures::photo;

@@ -95,6 +95,6 @@ async fn the_pictures_of_a_client_that_has_gone_do_not_keep_a_thread_busy() {
 async fn a_panic_in_the_engine_fails_one_request_only() {
     let app = TestApp::with_own_engine(|_| {}).await;
     let panicked = app.app.engines.run(|_| panic!("a defect")).await;
-    assert_eq!(panicked, Err::<(), _>(vultus::engine::Error::Panicked));
+    assert_eq!(panicked, Err::<(), _>(vultus::pools::Error::Panicked));
     app.post_bytes("/v1/facedetect", photo("collins")).await.ok();
 }

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 use vultus::clock::now_us;
 use vultus::error::Error;
-use vultus::vectors::{Milvus, VectorIndex};
+use vultus::search::{Milvus, VectorIndex};
 use vultus_milvus::{Client, Row, Table};
 use vultus_store::{collections, enrollments};
 

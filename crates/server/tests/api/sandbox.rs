@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
-use vultus::keys::Scope;
+use vultus::auth::keys::Scope;
 
 use crate::app::{Reply, TestApp, base64, reply};
 use crate::pictures::photo;

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use vultus::app::new_id;
 use vultus::clock::now_us;
 use vultus::model::Model;
-use vultus::vectors::{Memory, Milvus, Postgres, Space, VectorIndex};
+use vultus::search::{Memory, Milvus, Postgres, Space, VectorIndex};
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{self, Facts, FactsUpdate, NewEnrollment};
 use vultus_store::{Db, Id, Kind, accounts, collections};

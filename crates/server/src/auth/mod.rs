@@ -1,0 +1,3 @@
+//! Who sends a request, without HTTP.
+
+pub mod keys;

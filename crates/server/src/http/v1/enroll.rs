@@ -1,0 +1,307 @@
+//! `enroll`: the people that an account knows.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::Uri;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use vultus_store::enrollments::{self, Facts, FactsUpdate, Filter};
+use vultus_store::{Id, Kind, embeddings};
+
+use crate::app::App;
+use crate::auth::keys::Caller;
+use crate::clock;
+use crate::error::{Entity, Error};
+use crate::flows::enroll::{Enrolled, Similar, Target};
+use crate::flows::{self, Outcome, Picture};
+use crate::http::wire::body::Upload;
+use crate::http::wire::envelope::{Envelope, FaceAnswer, NoMeta, SkippedImage, skipped_images};
+use crate::http::wire::fields;
+
+/// Most images of a new enrollment; others can be added to it.
+const MAX_IMAGES: usize = 10;
+
+/// A new person.
+#[derive(ToSchema)]
+pub struct EnrollBody {
+    /// The image file in base64; more in `img1`, `img2` and so on, gaps allowed, ten in all.
+    #[schema(rename = "img0", value_type = String)]
+    pictures: Vec<Picture>,
+    /// Name of the person.
+    #[schema(max_length = 200)]
+    name: Option<String>,
+    /// What the client's own system calls the person.
+    #[schema(max_length = 200)]
+    external_id: Option<String>,
+    /// A JSON object to keep with the person, at most 4,096 bytes.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<String>,
+    /// Id of a collection that the person joins.
+    #[schema(value_type = Option<String>)]
+    collection_id: Option<Id>,
+}
+
+/// More images of a person, or what else changes.
+#[derive(ToSchema)]
+pub struct EnrollUpdateBody {
+    /// The image file in base64; more in `img1`, `img2` and so on, gaps allowed. May be absent if something else changes.
+    #[schema(rename = "img0", value_type = Option<String>)]
+    pictures: Vec<Picture>,
+    /// The new name.
+    #[schema(max_length = 200)]
+    name: Option<String>,
+    /// The new external id.
+    #[schema(max_length = 200)]
+    external_id: Option<String>,
+    /// The new metadata.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<String>,
+    /// Id of the enrollment.
+    #[schema(value_type = String)]
+    enrollment_id: Id,
+}
+
+/// Which enrollment.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EnrollData {
+    /// Its id.
+    enrollment_id: String,
+}
+
+/// What became of the images.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EnrollMeta {
+    /// How many embeddings were added.
+    embeddings: usize,
+    /// The images that were left out.
+    skipped: Vec<SkippedImage>,
+    /// Members of the collection to join who look like the same person, most similar first: maybe this is a duplicate.
+    similar: Vec<SimilarPerson>,
+}
+
+/// Somebody who looks like the person who is enrolled.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SimilarPerson {
+    /// Id of the enrollment.
+    key: String,
+    /// Name of the person.
+    name: String,
+    /// Score as that of `match`, 0 to 1.
+    score: f32,
+}
+
+/// A person as lists show it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EnrollmentEntry {
+    /// The first collection the person joined, of those joined still.
+    collection_id: Option<String>,
+    /// Naive UTC.
+    #[schema(example = "2017-10-25T18:41:00.190750")]
+    created: String,
+    /// Ids of the embeddings, in the order of insertion.
+    embeddings: Vec<String>,
+    id: String,
+    /// Always empty: images are not served.
+    images: Vec<String>,
+    /// May be empty.
+    name: String,
+    /// What the client's own system calls the person, if it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    /// The JSON object that was given, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Box<RawValue>>,
+    /// Id of the account.
+    owner: String,
+    /// Naive UTC.
+    #[schema(example = "2017-10-25T18:41:00.370150")]
+    updated: String,
+}
+
+/// Where a list goes on; only when `limit` is given.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PageMeta {
+    /// The `cursor` of the next page, or `null` on the last.
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// Enroll a person.
+///
+/// Each image must have one dominant face. Images without one are left out and told in `meta.skipped`; `success` is
+/// false when none is usable.
+#[utoipa::path(
+    post, path = "/enroll", tag = "Enrollments", operation_id = "enroll",
+    request_body = EnrollBody,
+    responses((status = 200, description = "The enrollment, or that no image has a usable face", body = FaceAnswer<EnrollData, EnrollMeta>)),
+)]
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut upload: Upload,
+) -> Result<FaceAnswer<EnrollData, EnrollMeta>, Error> {
+    let body = fields::from_json(upload.take(), |fields| {
+        let collection_id = fields.id(&["collection_id"], Entity::Collection)?;
+        let (name, external_id, metadata) = (fields.name()?, fields.label("external_id")?, fields.metadata()?);
+        Ok(EnrollBody { name, external_id, metadata, collection_id, pictures: fields.pictures(Some(MAX_IMAGES))? })
+    });
+    let EnrollBody { pictures, name, external_id, metadata, collection_id } = body.await?;
+    let facts = Facts { name: name.unwrap_or_default(), external_id, metadata };
+    let target = Target::New { facts, collection: collection_id };
+    let outcome = flows::enroll::run(&app, caller.account, target, pictures).await?;
+    Ok(answer("enrollment processed successfully", outcome))
+}
+
+/// Add images to an enrollment, or change its name, external id or metadata.
+///
+/// Images are left out as when enrolling; if none is usable, nothing changes.
+#[utoipa::path(
+    put, path = "/enroll", tag = "Enrollments", operation_id = "updateEnrollment",
+    request_body = EnrollUpdateBody,
+    responses((status = 200, description = "The enrollment, or that no image has a usable face", body = FaceAnswer<EnrollData, EnrollMeta>)),
+)]
+pub(crate) async fn update(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut upload: Upload,
+) -> Result<FaceAnswer<EnrollData, EnrollMeta>, Error> {
+    let body = fields::from_json(upload.take(), |fields| {
+        let enrollment_id = fields.required_id(&["enrollment_id", "id"], Entity::Enrollment)?;
+        let (name, external_id, metadata) = (fields.name()?, fields.label("external_id")?, fields.metadata()?);
+        let facts = name.is_some() || external_id.is_some() || metadata.is_some();
+        let pictures = if facts && !fields.has_pictures() { Vec::new() } else { fields.pictures(None)? };
+        Ok(EnrollUpdateBody { pictures, name, external_id, metadata, enrollment_id })
+    });
+    let EnrollUpdateBody { pictures, name, external_id, metadata, enrollment_id } = body.await?;
+    let facts = FactsUpdate { name, external_id, metadata };
+    if pictures.is_empty() {
+        enrollments::update_facts(&app.db, caller.account, enrollment_id, &facts, clock::now_us()).await?;
+        let enrolled = Enrolled { id: enrollment_id, added: 0, skipped: Vec::new(), similar: Vec::new() };
+        return Ok(answer("enrollment updated successfully", Outcome::Done(enrolled)));
+    }
+    let target = Target::Existing(enrollment_id, facts);
+    let outcome = flows::enroll::run(&app, caller.account, target, pictures).await?;
+    Ok(answer("enrollment updated successfully", outcome))
+}
+
+/// List enrollments.
+///
+/// All of the account, oldest first, unless filters or a `limit` are given. Parameters may also stand in a JSON body.
+#[utoipa::path(
+    get, path = "/enroll", tag = "Enrollments", operation_id = "listEnrollments",
+    params(
+        ("enrollment_id" = Option<String>, Query, description = "Only this one; `id` is the same"),
+        ("collection_id" = Option<String>, Query, description = "Only members of this collection"),
+        ("name" = Option<String>, Query, description = "Only those with exactly this name"),
+        ("external_id" = Option<String>, Query, description = "Only those with exactly this external id"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many"),
+        ("cursor" = Option<String>, Query, description = "`meta.next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "The enrollments", body = Envelope<Vec<EnrollmentEntry>, PageMeta>)),
+)]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: Uri,
+    upload: Upload,
+) -> Result<Envelope<Vec<EnrollmentEntry>, PageMeta>, Error> {
+    let fields = fields::from_body_or_query(&upload.bytes, &uri, false)?;
+    let (name, external_id) = (fields.name()?, fields.label("external_id")?);
+    let filter = Filter {
+        id: fields.id(&["enrollment_id", "id"], Entity::Enrollment)?,
+        collection_id: fields.id(&["collection_id"], Entity::Collection)?,
+        name: name.as_deref(),
+        external_id: external_id.as_deref(),
+        limit: fields.limit(1_000)?,
+        after: fields.cursor(Kind::Enrollment)?,
+    };
+    let page = enrollments::list(&app.db, caller.account, &filter).await?;
+    let meta = filter.limit.map(|_| PageMeta { next_cursor: page.next.map(|id| id.to_string()) });
+    Ok(Envelope::new(None, page.items.into_iter().map(entry).collect(), meta))
+}
+
+/// Delete an enrollment.
+///
+/// Its embeddings and memberships go with it. The parameter may also stand in a JSON body.
+#[utoipa::path(
+    delete, path = "/enroll", tag = "Enrollments", operation_id = "deleteEnrollment",
+    params(("enrollment_id" = Option<String>, Query, description = "The enrollment; `id` is the same")),
+    responses((status = 200, description = "It was deleted", body = Envelope<String, NoMeta>)),
+)]
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: Uri,
+    upload: Upload,
+) -> Result<Envelope<String, NoMeta>, Error> {
+    let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
+    let id = fields.required_id(&["enrollment_id", "id"], Entity::Enrollment)?;
+    let deleted = enrollments::delete(&app.db, caller.account, id, clock::now_us()).await?;
+    app.vectors.forget(caller.account, id, &deleted.collections).await?;
+    app.blobs.remove_now(&deleted.images).await;
+    Ok(Envelope::new(None, format!("Enrollment *{id}* has been deleted"), None))
+}
+
+/// Delete one embedding of an enrollment, and its image if it is kept.
+///
+/// `GET /enroll` lists the ids of the embeddings. The last one can only be deleted with the enrollment. The parameters may also
+/// stand in a JSON body.
+#[utoipa::path(
+    delete, path = "/enroll/embedding", tag = "Enrollments", operation_id = "deleteEmbedding",
+    params(
+        ("enrollment_id" = Option<String>, Query, description = "The enrollment"),
+        ("embedding_id" = Option<String>, Query, description = "The embedding"),
+    ),
+    responses((status = 200, description = "It was deleted", body = Envelope<String, NoMeta>)),
+)]
+pub(crate) async fn delete_embedding(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: Uri,
+    upload: Upload,
+) -> Result<Envelope<String, NoMeta>, Error> {
+    let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
+    let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
+    let id = fields.required_id(&["embedding_id"], Entity::Embedding)?;
+    let deleted = embeddings::delete(&app.db, caller.account, enrollment, id, clock::now_us()).await?;
+    app.vectors.forget(caller.account, enrollment, &deleted.collections).await?;
+    app.blobs.remove_now(&deleted.images).await;
+    Ok(Envelope::new(None, format!("Embedding *{id}* has been deleted"), None))
+}
+
+fn answer(message: &'static str, outcome: Outcome<Enrolled>) -> FaceAnswer<EnrollData, EnrollMeta> {
+    match outcome {
+        Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
+        Outcome::Done(enrolled) => {
+            let data = EnrollData { enrollment_id: enrolled.id.to_string() };
+            let similar = enrolled.similar.into_iter().map(|Similar { id, name, score }| SimilarPerson {
+                key: id.to_string(),
+                name,
+                score,
+            });
+            let meta = EnrollMeta {
+                embeddings: enrolled.added,
+                skipped: skipped_images(&enrolled.skipped),
+                similar: similar.collect(),
+            };
+            FaceAnswer::done(message, data, meta)
+        }
+    }
+}
+
+fn entry(enrollment: enrollments::Enrollment) -> EnrollmentEntry {
+    EnrollmentEntry {
+        collection_id: enrollment.collection_id.map(|id| id.to_string()),
+        created: clock::format(enrollment.created),
+        embeddings: enrollment.embeddings.iter().map(|embedding| embedding.id.to_string()).collect(),
+        id: enrollment.id.to_string(),
+        images: Vec::new(),
+        name: enrollment.name,
+        external_id: enrollment.external_id,
+        metadata: enrollment.metadata.and_then(|json| RawValue::from_string(json).ok()),
+        owner: enrollment.account_id.to_string(),
+        updated: clock::format(enrollment.updated),
+    }
+}

@@ -1,0 +1,174 @@
+//! `identify`: who of a collection is the face of a picture?
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use vultus_store::Id;
+
+use crate::app::App;
+use crate::auth::keys::Caller;
+use crate::error::{Entity, Error};
+use crate::flows::identify::{Candidate, Identification, IdentifiedFace, Terms};
+use crate::flows::{self, Outcome, Picture};
+use crate::http::wire::body::Upload;
+use crate::http::wire::envelope::FaceAnswer;
+use crate::http::wire::fields::{self, Fields};
+
+/// Candidates that are told where the request does not say how many.
+const CANDIDATES: u32 = 5;
+/// Most candidates that a request may ask for.
+const MAX_CANDIDATES: u32 = 100;
+
+/// A picture and where to search.
+#[derive(ToSchema)]
+pub struct IdentifyBody {
+    /// The image file in base64.
+    #[schema(value_type = String)]
+    img: Picture,
+    /// Id of the collection.
+    #[schema(value_type = String)]
+    collection_id: Id,
+    /// Least confidence of a person who is named, 0 to 1; by default what the server is configured with, 0.5, or in a
+    /// collection with a class of unknown people whatever is most probable.
+    #[schema(minimum = 0, maximum = 1)]
+    threshold: Option<f64>,
+    /// Rate at which a stranger may be named, such as 1e-4: a person is named if the cosine is above what that rate allows in
+    /// a collection of this size.
+    #[schema(minimum = 0, maximum = 0.1)]
+    fmr: Option<f64>,
+    /// How many candidates to tell in `meta.candidates`, 5 by default.
+    #[schema(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+}
+
+/// Who it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IdentifyData {
+    /// Name of the person, or `unknown`.
+    #[schema(example = "John Doe")]
+    name: String,
+    /// Id of the enrollment, or `null`.
+    key: Option<String>,
+    /// Probability that the answer is right, 0 to 1, also of the answer `unknown`.
+    confidence: f32,
+    /// Whether the person is known.
+    success: bool,
+}
+
+/// What is new about the search.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IdentifyMeta {
+    /// Least confidence of a person who is named, or `null` where another rule decides.
+    threshold: Option<f64>,
+    /// Least cosine of a person who is named, where the request has `fmr`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_similarity: Option<f32>,
+    /// The most probable people for the face that decides, best first, also those who are not named.
+    candidates: Vec<CandidateFacts>,
+    /// All faces that were compared, largest first; the first one decides. No person is named twice.
+    faces: Vec<FaceFacts>,
+    /// Embeddings that another recognition model made, and that the newest classifier has left out.
+    outdated: u64,
+}
+
+/// Somebody who is possible.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CandidateFacts {
+    /// Id of the enrollment.
+    key: String,
+    /// Name of the person.
+    name: String,
+    /// What the client's own system calls the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    /// What the client keeps with the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Box<RawValue>>,
+    /// Probability that it is this person, 0 to 1.
+    confidence: f32,
+    /// Score as that of `match`, 0 to 1.
+    score: f32,
+    /// Raw cosine, -1 to 1.
+    similarity: f32,
+}
+
+/// A face of the picture.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FaceFacts {
+    /// x1, y1, x2, y2 in pixels, and how sure the detector is, 0 to 1.
+    bounding_box: [f32; 5],
+    /// Who it is.
+    #[serde(flatten)]
+    answer: IdentifyData,
+}
+
+/// Identify a face in a collection.
+///
+/// Nobody known is a success with the name `unknown`; `success` is false when the picture has no face. The largest face
+/// decides.
+#[utoipa::path(
+    post, path = "/identify", tag = "Recognition",
+    request_body = IdentifyBody,
+    responses((status = 200, description = "The person, or that there is no face", body = FaceAnswer<IdentifyData, IdentifyMeta>)),
+)]
+pub(crate) async fn identify(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    mut upload: Upload,
+) -> Result<FaceAnswer<IdentifyData, IdentifyMeta>, Error> {
+    let IdentifyBody { img, collection_id, threshold, fmr, limit } = fields::from_json(upload.take(), read).await?;
+    let terms = Terms { threshold, fmr, limit: limit.unwrap_or(CANDIDATES) as usize };
+    Ok(match flows::identify::run(&app, caller.account, collection_id, img, terms).await? {
+        Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
+        Outcome::Done(identification) => answer(&identification),
+    })
+}
+
+fn read(fields: &Fields<'_>) -> Result<IdentifyBody, Error> {
+    let collection_id = fields.required_id(&["collection_id", "collection_id_"], Entity::Collection)?;
+    let (threshold, fmr, limit) = (fields.threshold()?, fields.fmr()?, fields.limit(MAX_CANDIDATES)?);
+    Ok(IdentifyBody { collection_id, threshold, fmr, limit, img: fields.picture("img")? })
+}
+
+fn answer(identification: &Identification) -> FaceAnswer<IdentifyData, IdentifyMeta> {
+    let faces = &identification.faces;
+    let meta = IdentifyMeta {
+        threshold: identification.threshold,
+        min_similarity: identification.min_cosine,
+        candidates: faces.first().map_or_else(Vec::new, |face| face.candidates.iter().map(facts).collect()),
+        faces: faces.iter().map(face_facts).collect(),
+        outdated: identification.outdated,
+    };
+    FaceAnswer::done("identify processed successfully", data(faces.first()), meta)
+}
+
+fn data(face: Option<&IdentifiedFace>) -> IdentifyData {
+    let person = face.and_then(IdentifiedFace::person);
+    IdentifyData {
+        name: person.map_or_else(|| "unknown".to_owned(), |person| person.name.clone()),
+        key: person.map(|person| person.id.to_string()),
+        confidence: face.map_or(1.0, |face| face.confidence),
+        success: person.is_some(),
+    }
+}
+
+fn face_facts(face: &IdentifiedFace) -> FaceFacts {
+    let rect = face.face.rect;
+    FaceFacts { bounding_box: [rect.x1, rect.y1, rect.x2, rect.y2, face.face.confidence], answer: data(Some(face)) }
+}
+
+fn facts(person: &Candidate) -> CandidateFacts {
+    CandidateFacts {
+        key: person.id.to_string(),
+        name: person.name.clone(),
+        external_id: person.external_id.clone(),
+        metadata: person.metadata.clone().and_then(|json| RawValue::from_string(json).ok()),
+        confidence: person.confidence,
+        score: person.score,
+        similarity: person.cosine,
+    }
+}

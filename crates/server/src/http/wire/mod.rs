@@ -1,0 +1,11 @@
+//! The transport: sockets, bodies, parameters, envelopes and errors. Handlers use it and seldom change it.
+
+pub(super) mod accept;
+mod base64;
+pub(super) mod body;
+pub(super) mod envelope;
+pub(super) mod fields;
+mod linger;
+pub mod listen;
+pub(super) mod observe;
+pub(super) mod problem;

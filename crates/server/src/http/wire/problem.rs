@@ -1,0 +1,149 @@
+//! Errors on the wire: the only place that maps an error to a status.
+//!
+//! A handler's error travels to [`super::observe`] as an extension of a response without a body; there it is rendered
+//! with the request id, and logged once if it is the server's fault.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+use vultus_store::Error as StoreError;
+
+use crate::error::{Error, KeyProblem};
+use crate::pools;
+
+/// The body of every answer that is a protocol error.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Always `false`.
+    #[schema(example = false)]
+    success: bool,
+    /// What is wrong and how to mend it.
+    #[schema(example = "\"img\" is missing: send an image file in base64")]
+    message: String,
+    /// Always `null`.
+    #[schema(value_type = Option<Object>)]
+    data: (),
+    /// For programs and for support.
+    meta: ProblemMeta,
+}
+
+/// What a program or a support request needs of an error.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemMeta {
+    /// A stable word for the kind of error.
+    #[schema(example = "missing_field")]
+    code: &'static str,
+    /// The id of the request, also in the `x-request-id` header.
+    request_id: String,
+}
+
+/// Seconds after which a client may try again when the server was too busy, or its key too fast: no rate limit is below
+/// one request a second.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+/// Turns an error into its answer. `headers` are kept: the router has put `Allow` there.
+pub(crate) fn render(error: &Error, mut headers: HeaderMap, request_id: &str) -> Response {
+    let (status, code) = classify(error);
+    let sandbox = matches!(error, Error::Sandbox { .. });
+    if matches!(error, Error::Unavailable { .. } | Error::Store(StoreError::Unavailable(_))) {
+        tracing::warn!(code, error = %causes(error), "a request failed");
+    }
+    let message = if status == StatusCode::INTERNAL_SERVER_ERROR && !sandbox {
+        tracing::error!(code, error = %causes(error), "a request failed");
+        "the server failed to answer; its log has the details under the request id".to_owned()
+    } else {
+        error.to_string()
+    };
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    if let Error::Sandbox { allow: Some(methods), .. } = error
+        && let Ok(methods) = HeaderValue::from_str(methods)
+    {
+        headers.insert(header::ALLOW, methods);
+    }
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::CONTENT_TYPE);
+    let meta = ProblemMeta { code, request_id: request_id.to_owned() };
+    let mut response = (status, Json(Problem { success: false, message, data: (), meta })).into_response();
+    response.headers_mut().extend(headers);
+    response
+}
+
+/// The error with all its causes, for the log.
+fn causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}
+
+/// The status and the stable code of an error.
+fn classify(error: &Error) -> (StatusCode, &'static str) {
+    const BAD: StatusCode = StatusCode::BAD_REQUEST;
+    const BUSY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+    const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+    match error {
+        Error::EmptyBody { .. } => (BAD, "empty_body"),
+        Error::BodyTooLarge { .. } => (BAD, "body_too_large"),
+        Error::BodyTooSlow => (BAD, "body_too_slow"),
+        Error::BodyBroken => (BAD, "body_broken"),
+        Error::NotJson { .. } => (BAD, "not_json"),
+        Error::MissingField { .. } => (BAD, "missing_field"),
+        Error::WrongType { .. } => (BAD, "wrong_type"),
+        Error::WrongValue { .. } => (BAD, "wrong_value"),
+        Error::NotBase64 { .. } => (BAD, "not_base64"),
+        Error::BadImage { .. } => (BAD, "bad_image"),
+        Error::TooManyImages { .. } => (BAD, "too_many_images"),
+        Error::OtherModel { .. } => (BAD, "other_model"),
+        Error::Unauthorized(KeyProblem::Missing) => (StatusCode::UNAUTHORIZED, "key_missing"),
+        Error::Unauthorized(KeyProblem::Unknown) => (StatusCode::UNAUTHORIZED, "key_unknown"),
+        Error::Unauthorized(KeyProblem::Revoked) => (StatusCode::UNAUTHORIZED, "key_revoked"),
+        Error::Unauthorized(KeyProblem::Expired) => (StatusCode::UNAUTHORIZED, "key_expired"),
+        Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "scope_missing"),
+        Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+        Error::Sandbox { status, .. } => (StatusCode::from_u16(*status).unwrap_or(FAILED), "sandbox"),
+        Error::UnknownPath => (StatusCode::NOT_FOUND, "unknown_path"),
+        Error::NotFound(_) | Error::Store(StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "not_found"),
+        Error::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
+        Error::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
+        Error::GalleryTooLarge { .. } => (BUSY, "gallery_too_large"),
+        Error::UploadsFull => (BUSY, "uploads_full"),
+        Error::Timeout => (BUSY, "timeout"),
+        Error::Engine(pools::Error::Busy) => (BUSY, "engine_busy"),
+        Error::Engine(pools::Error::NotLoaded) => (BUSY, "engine_not_loaded"),
+        Error::Store(StoreError::Gone { .. }) => (StatusCode::GONE, "deleted"),
+        Error::Store(StoreError::TooManyEmbeddings { .. }) => (BAD, "too_many_embeddings"),
+        Error::Store(StoreError::LastEmbedding) => (BAD, "last_embedding"),
+        Error::Store(StoreError::Unavailable(_)) => (BUSY, "database_unavailable"),
+        Error::Unavailable { .. } => (BUSY, "service_unavailable"),
+        Error::Store(
+            StoreError::Conflict(_)
+            | StoreError::Url(_)
+            | StoreError::CreateFile(_)
+            | StoreError::NoVectors(_)
+            | StoreError::Migrate(_)
+            | StoreError::Database(_),
+        )
+        | Error::Engine(pools::Error::Panicked)
+        | Error::Vision(_)
+        | Error::Panicked
+        | Error::Internal(_) => (FAILED, "internal"),
+    }
+}

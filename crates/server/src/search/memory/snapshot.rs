@@ -1,0 +1,88 @@
+//! Galleries in files, so that a restart need not read every embedding from the database.
+//!
+//! A file is the version of the collection and when it came to be, 8 bytes each, and then what the gallery crate writes,
+//! with both and the model as its stamp. What changed after that version is caught up with as in memory.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vultus_gallery::Gallery;
+use vultus_store::Id;
+
+use super::loaded::Resident;
+
+/// Extension of a file that is being written.
+const UNFINISHED: &str = "new";
+
+/// The folder of the snapshots.
+#[derive(Debug, Clone)]
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    fn file(&self, collection: Id) -> PathBuf {
+        self.0.join(format!("{collection}.gallery"))
+    }
+
+    /// Writes a gallery; the file of before stays until it is complete.
+    pub fn save(&self, collection: Id, resident: &Resident) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        let path = self.file(collection);
+        let new = path.with_extension(UNFINISHED);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        out.write_all(&resident.version.to_le_bytes())?;
+        out.write_all(&resident.changed.to_le_bytes())?;
+        let stamp = stamp(resident.version, resident.changed, &resident.model);
+        resident.gallery.save(&mut out, &stamp, |subject, bytes| bytes.extend(subject.to_le_bytes()))?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(new, path)?;
+        File::open(&self.0)?.sync_all()
+    }
+
+    /// Reads a gallery of embeddings by `model`; none where the file is missing, damaged or of something else.
+    pub fn load(&self, collection: Id, model: &str) -> Option<Resident> {
+        let path = self.file(collection);
+        match load(&path, model) {
+            Ok(resident) => Some(resident),
+            Err(error) if error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::NotFound) => {
+                None
+            }
+            Err(error) => {
+                tracing::warn!(%collection, %error, "a gallery is built from the database");
+                self.remove(collection).ok();
+                None
+            }
+        }
+    }
+
+    /// Removes the snapshot of a collection, if there is one, and one that was not finished.
+    pub fn remove(&self, collection: Id) -> io::Result<()> {
+        let path = self.file(collection);
+        for path in [path.with_extension(UNFINISHED), path] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn load(path: &Path, model: &str) -> anyhow::Result<Resident> {
+    let mut input = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut number = || {
+        let mut bytes = [0; 8];
+        input.read_exact(&mut bytes).map(|()| i64::from_le_bytes(bytes))
+    };
+    let (version, changed) = (number()?, number()?);
+    let decode = |bytes: &[u8]| bytes.try_into().ok().map(u128::from_le_bytes);
+    let gallery = Gallery::load(&mut input, &stamp(version, changed, model), decode)?;
+    Ok(Resident { version, changed, model: model.to_owned(), gallery: Arc::new(gallery) })
+}
+
+fn stamp(version: i64, changed: i64, model: &str) -> Vec<u8> {
+    format!("{version} {changed} {model}").into_bytes()
+}

@@ -1,0 +1,90 @@
+//! Comparison of Milvus with the database, and repair: for the operator, of all accounts.
+
+use std::collections::HashSet;
+
+use vultus_store::Id;
+use vultus_store::collections::Reader;
+use vultus_store::cursors::Followed;
+
+use super::follower::{Engine, Follower};
+use super::writer::{self, Writer};
+use crate::error::Error;
+use crate::search::Check;
+
+impl Follower {
+    /// Compares the rows in Milvus with the embeddings in collections. What servers have written and not searched since is
+    /// brought there first.
+    pub async fn check(&self) -> Result<Check, Error> {
+        self.tend().await?;
+        let engine = self.engine().await?;
+        let mut check = Check::default();
+        for of in self.cursors.collections().await? {
+            self.check_one(&engine, of, &mut check).await?;
+        }
+        for collection in self.strange(&engine).await? {
+            let now = engine.table.now().await?;
+            check.surplus += writer::all_keys(&engine.table, collection, now).await?.len() as u64;
+        }
+        Ok(check)
+    }
+
+    async fn check_one(&self, engine: &Engine, of: Followed, check: &mut Check) -> Result<(), Error> {
+        let mut reader = match Reader::open(&self.db, of.account, of.collection).await {
+            // Deleted meanwhile.
+            Err(vultus_store::Error::Gone { .. }) => return Ok(()),
+            other => other?,
+        };
+        let (writer, now) = (Writer::new(self, engine, of), engine.table.now().await?);
+        let mut there: HashSet<String> =
+            writer::all_keys(&engine.table, of.collection, now).await?.into_iter().collect();
+        loop {
+            let page = reader.page().await?;
+            if page.is_empty() {
+                check.surplus += there.len() as u64;
+                return Ok(());
+            }
+            for row in page.iter().filter(|row| writer.takes(row)) {
+                check.expected += 1;
+                check.missing += u64::from(!there.remove(&writer.key(row.enrollment_id, row.embedding_id)));
+            }
+        }
+    }
+
+    /// Writes all rows anew, one collection after the other, and removes those of collections that are not there. Searches
+    /// go on meanwhile. Gives the number of people.
+    pub async fn rebuild(&self) -> Result<u64, Error> {
+        let engine = self.engine().await?;
+        let mut people = 0;
+        for of in self.cursors.collections().await? {
+            let held = self.cursors.hold(of, &engine.name).await?;
+            held.begin().await?;
+            let now = engine.table.now().await?;
+            let written = match Writer::new(self, &engine, of).write_all(now, true).await {
+                // Deleted meanwhile: what is left of it is found below.
+                Err(Error::Store(vultus_store::Error::Gone { .. })) => continue,
+                other => other?,
+            };
+            people += written.people;
+            held.save(written.cursor).await?;
+        }
+        for collection in self.strange(&engine).await? {
+            writer::clear(&engine.table, collection).await?;
+        }
+        Ok(people)
+    }
+
+    /// Collections with rows in Milvus that are not in the database, or have no members there.
+    async fn strange(&self, engine: &Engine) -> Result<Vec<Id>, Error> {
+        let now = engine.table.now().await?;
+        let (mut there, mut from) = (Vec::new(), String::new());
+        while let Some(key) = engine.table.first_key(&from, now).await? {
+            let (collection, _) = key.split_once('/').unwrap_or((&key, ""));
+            there.extend(collection.parse::<Id>());
+            // The digit 0 follows the slash: the next collection.
+            from = format!("{collection}0");
+        }
+        // Asked afterwards: who has rows by now was a collection before.
+        let known: HashSet<Id> = self.cursors.collections().await?.into_iter().map(|of| of.collection).collect();
+        Ok(there.into_iter().filter(|collection| !known.contains(collection)).collect())
+    }
+}
