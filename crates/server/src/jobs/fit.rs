@@ -7,7 +7,8 @@ use vultus_store::jobs::Claim;
 use vultus_store::rejections;
 
 use super::Tools;
-use crate::{classifiers, clock};
+use crate::clock;
+use crate::search::classifiers;
 
 /// Embeddings that a fit looks at. Of larger collections it takes evenly spread members: the statistics do not get better
 /// by more, and the number of people is taken into account apart from them.
