@@ -181,6 +181,9 @@ pub enum Error {
     /// The text is no id that this server has issued for such a thing.
     #[error("there is no {} with this id", .0.name())]
     NotFound(Entity),
+    /// The server holds as many connections as it may.
+    #[error("the server holds as many connections as it may: try again shortly")]
+    ConnectionsFull,
     /// The server holds as many uploads as its memory bound allows.
     #[error("the server is receiving too many uploads: try again shortly")]
     UploadsFull,

@@ -56,6 +56,12 @@ pub(crate) fn seconds(text: &str) -> Result<std::time::Duration, String> {
     Ok(std::time::Duration::from_secs_f64(seconds))
 }
 
+/// A network, such as `10.0.0.0/8`; an address alone is a network of one.
+pub(crate) fn network(text: &str) -> Result<ipnet::IpNet, String> {
+    let address = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| "not a network: give one such as 10.0.0.0/8 or 192.0.2.7".into())
+}
+
 /// A score threshold: a number from 0 to 1.
 pub(crate) fn unit(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -76,6 +82,15 @@ mod tests {
         let config = Config::from_arg_matches(&command.get_matches_from(["test"])).unwrap();
         let params = config.vision.params(config.images.limits());
         assert_eq!(params, vultus_vision::Params::default());
+    }
+
+    #[test]
+    fn networks_are_addresses_or_ranges() {
+        assert_eq!(network("192.0.2.7").unwrap().to_string(), "192.0.2.7/32");
+        assert_eq!(network("2001:db8::/32").unwrap().to_string(), "2001:db8::/32");
+        for bad in ["", "10.0.0.0/33", "example.org", "10.0.0.0/"] {
+            assert!(network(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::pages::{docs, health};
 use super::sandbox;
 use super::v1::{collection, enroll, facedetect, feedback, identify, match_, spdetect};
-use super::wire::{accept, observe};
+use super::wire::{accept, observe, seats};
 use crate::app::App;
 use crate::auth::keys::Scope;
 use crate::error::Error;
@@ -32,6 +32,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/docs/scalar.js", get(docs::script))
         .fallback(async || Error::UnknownPath)
         .method_not_allowed_fallback(async || Error::WrongMethod)
+        .layer(middleware::from_fn(seats::only_monitors))
         .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
         .layer(CompressionLayer::new())
         .layer(cors())

@@ -111,3 +111,105 @@ async fn until_refused(address: SocketAddr) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// Opens a connection and asks for the longest answer that needs no key.
+async fn ask_for_much(app: &TestApp) -> TcpStream {
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    stream.write_all(b"GET /docs/scalar.js HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream
+}
+
+/// Waits until an ordinary place is free again.
+async fn until_free(app: &TestApp) {
+    let started = Instant::now();
+    while app.bare(Method::GET, "/version").header("connection", "close").send().await.unwrap().status() != 200 {
+        assert!(started.elapsed() < Duration::from_secs(20), "the connections stay");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn clients_that_never_read_are_dropped_and_monitors_are_answered_meanwhile() {
+    let app = TestApp::with(|config| {
+        config.http.max_connections = 8;
+        config.http.write_timeout = Duration::from_secs(1);
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        held.push(ask_for_much(&app).await);
+    }
+    reply(app.bare(Method::GET, "/healthz")).await.ok();
+    reply(app.bare(Method::GET, "/readyz")).await.ok();
+    until_free(&app).await;
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_byte_by_byte_is_dropped() {
+    let app = TestApp::with(|config| {
+        config.http.max_connections = 1;
+        config.http.write_timeout = Duration::from_millis(500);
+        config.http.min_write_rate = (1 << 30).try_into().unwrap();
+    })
+    .await;
+    let mut stream = ask_for_much(&app).await;
+    let trickle = tokio::spawn(async move {
+        while stream.read_u8().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    until_free(&app).await;
+    trickle.abort();
+}
+
+#[tokio::test]
+async fn a_client_beyond_the_connections_is_told_to_come_again() {
+    let app = TestApp::with(|config| config.http.max_connections = 2).await;
+    let held = [begin_upload(&app, 1000, b"x").await, begin_upload(&app, 1000, b"x").await];
+    let refused = reply(app.request(Method::GET, "/v1/enroll")).await;
+    assert_eq!(refused.headers["connection"], "close");
+    refused.problem(503, "connections_full");
+    reply(app.bare(Method::GET, "/healthz")).await.ok();
+    drop(held);
+    until_free(&app).await;
+}
+
+#[tokio::test]
+async fn one_address_cannot_hold_all_connections() {
+    let app = TestApp::with(|config| {
+        config.http.trusted_proxies = Vec::new();
+        config.http.max_connections_per_peer = 3;
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(begin_upload(&app, 1000, b"x").await);
+    }
+    let mut further = TcpStream::connect(app.address).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(10), further.read_u8()).await.expect("it is closed at once");
+    closed.unwrap_err();
+    let other = tokio::net::TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = other.connect(app.address).await.unwrap();
+    other.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    assert!(answer(other).await.starts_with("HTTP/1.1 200 "));
+    drop(held);
+    let started = Instant::now();
+    while app.bare(Method::GET, "/healthz").send().await.is_err() {
+        assert!(started.elapsed() < Duration::from_secs(20), "the address stays locked out");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_sending_side_is_answered_and_leaves_its_place() {
+    let app = TestApp::with(|config| config.http.max_connections = 1).await;
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(app.address).await.unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        stream.shutdown().await.unwrap();
+        assert!(answer(stream).await.starts_with("HTTP/1.1 200 "));
+    }
+    until_free(&app).await;
+}

@@ -8,4 +8,6 @@ pub(super) mod fields;
 mod linger;
 pub mod listen;
 pub(super) mod observe;
+mod paced;
 pub(super) mod problem;
+pub(super) mod seats;

@@ -124,6 +124,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
         Error::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
         Error::GalleryTooLarge { .. } => (BUSY, "gallery_too_large"),
+        Error::ConnectionsFull => (BUSY, "connections_full"),
         Error::UploadsFull => (BUSY, "uploads_full"),
         Error::Timeout => (BUSY, "timeout"),
         Error::Engine(pools::Error::Busy) => (BUSY, "engine_busy"),
