@@ -6,7 +6,9 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
@@ -34,7 +36,7 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(async || Error::WrongMethod)
         .layer(middleware::from_fn(seats::only_monitors))
         .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
-        .layer(CompressionLayer::new())
+        .layer(compression())
         .layer(cors())
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
@@ -72,6 +74,13 @@ pub(super) fn service() -> OpenApiRouter<Arc<App>> {
 /// Tells [`crate::auth::keys::Caller`] which scope the routes ask of a key.
 fn needs(scope: Scope, routes: UtoipaMethodRouter<Arc<App>>) -> UtoipaMethodRouter<Arc<App>> {
     routes.map(|router| router.route_layer(Extension(scope)))
+}
+
+/// Compresses long answers as they are sent, at the level that takes the least work. Shorter ones fit one packet anyway,
+/// and files of the program are compressed already.
+fn compression() -> CompressionLayer<SizeAbove> {
+    const PACKET_BYTES: u64 = 1400;
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(PACKET_BYTES))
 }
 
 /// Any page may call the API, since access is by key and never by cookie.

@@ -1,10 +1,13 @@
 //! What holds for all paths: unknown ones, methods, formats, headers, limits.
 
+use std::path::Path;
+
 use reqwest::Method;
 use serde_json::json;
 
-use crate::app::{TestApp, base64, reply};
+use crate::app::{TestApp, base64, client, reply};
 use crate::pictures::photo;
+use crate::start::{Server, until_ready};
 
 #[tokio::test]
 async fn unknown_paths_and_wrong_methods_are_told_in_the_envelope() {
@@ -133,4 +136,42 @@ async fn the_reference_page_asks_nobody_else() {
     assert!(text.contains("/docs/scalar.js") && !text.contains("https://"), "{text}");
     let script = app.bare(Method::GET, "/docs/scalar.js").send().await.unwrap();
     assert!(script.status() == 200 && script.text().await.unwrap().len() > 100_000);
+}
+
+/// Processor time that a process has used, in hundredths of a second.
+fn processor_time(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat")).unwrap();
+    // After the name, which is in parentheses: user and system time are the 12th and 13th.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[tokio::test]
+async fn static_files_are_compressed_once_and_not_for_each_request() {
+    let parent = tempfile::tempdir().unwrap();
+    let mut server = Server::start(parent.path(), "127.0.0.1:0");
+    let address = server.address();
+    until_ready(&address).await;
+    let get = async |path: &str, coding: &'static str| {
+        let request = client().get(format!("http://{address}{path}")).header("accept-encoding", coding);
+        let response = request.send().await.unwrap().error_for_status().unwrap();
+        let compressed = response.headers().get("content-encoding").is_some_and(|coding| coding == "gzip");
+        (compressed, response.headers()["etag"].clone(), response.bytes().await.unwrap())
+    };
+    for path in ["/docs/scalar.js", "/docs", "/openapi.json"] {
+        let first = get(path, "gzip, deflate, br, zstd").await;
+        assert!(first.0, "{path}");
+        assert_eq!(first, get(path, "gzip, deflate, br, zstd").await, "{path}");
+        let known = client().get(format!("http://{address}{path}")).header("accept-encoding", "gzip");
+        assert_eq!(known.header("if-none-match", &first.1).send().await.unwrap().status(), 304, "{path}");
+    }
+    let cost = async |coding: &'static str| {
+        let before = processor_time(server.0.id());
+        for _ in 0..20 {
+            get("/docs/scalar.js", coding).await;
+        }
+        processor_time(server.0.id()) - before
+    };
+    let (plain, compressed) = (cost("identity").await, cost("gzip, br").await);
+    assert!(compressed <= 2 * plain + 10, "{compressed} is not about {plain}");
 }

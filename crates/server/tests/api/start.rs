@@ -35,7 +35,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(data: &Path, address: &str) -> Self {
+    pub fn start(data: &Path, address: &str) -> Self {
         let mut command = vultus(data, &["serve", "--listen", address]);
         Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }

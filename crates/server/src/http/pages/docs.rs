@@ -2,43 +2,40 @@
 
 use std::sync::LazyLock;
 
-use axum::http::header;
-use axum::response::{Html, IntoResponse};
-use bytes::Bytes;
-use serde_json::json;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 
-static OPENAPI: LazyLock<Bytes> =
-    LazyLock::new(|| crate::http::openapi().to_json().expect("the document is plain data").into());
+use super::asset::Asset;
 
-static PAGE: LazyLock<String> = LazyLock::new(|| {
-    let config = json!({
-        "url": "/openapi.json",
-        "agent": {"disabled": true},
-        "mcp": {"disabled": true},
-        "hideClientButton": true,
-        "showDeveloperTools": "never",
-        "telemetry": false,
-        "withDefaultFonts": false,
-    });
-    scalar_api_reference::scalar_html(&config, Some("/docs/scalar.js"))
+/// Asked for again each time, and sent only when it has changed.
+const REVALIDATE: &str = "no-cache";
+
+static OPENAPI: LazyLock<Asset> = LazyLock::new(|| {
+    let document = crate::http::openapi().to_json().expect("the document is plain data");
+    Asset::compress("application/json", REVALIDATE, document.as_bytes())
 });
 
-static SCRIPT: LazyLock<Bytes> =
-    LazyLock::new(|| scalar_api_reference::get_asset("scalar.js").unwrap_or_default().into());
+static PAGE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("text/html; charset=utf-8", REVALIDATE, &include_bytes!(concat!(env!("OUT_DIR"), "/docs.html.gz"))[..])
+});
+
+static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    let script = &include_bytes!(concat!(env!("OUT_DIR"), "/scalar.js.gz"))[..];
+    Asset::new("text/javascript", "public, max-age=86400", script)
+});
 
 /// Keeps the browser from asking anyone but this server, whatever the script would like.
 const ONLY_HERE: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
                          img-src 'self' data: blob:; font-src 'self' data:; frame-ancestors 'none'";
 
-pub(crate) async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], OPENAPI.clone())
+pub(crate) async fn openapi(request: HeaderMap) -> Response {
+    OPENAPI.respond(&request)
 }
 
-pub(crate) async fn page() -> impl IntoResponse {
-    ([(header::CONTENT_SECURITY_POLICY, ONLY_HERE)], Html(PAGE.as_str()))
+pub(crate) async fn page(request: HeaderMap) -> impl IntoResponse {
+    ([(header::CONTENT_SECURITY_POLICY, ONLY_HERE)], PAGE.respond(&request))
 }
 
-pub(crate) async fn script() -> impl IntoResponse {
-    let headers = [(header::CONTENT_TYPE, "text/javascript"), (header::CACHE_CONTROL, "public, max-age=86400")];
-    (headers, SCRIPT.clone())
+pub(crate) async fn script(request: HeaderMap) -> Response {
+    SCRIPT.respond(&request)
 }

@@ -1,4 +1,5 @@
 //! What people and monitors open: the reference of the API, and the health of the server.
 
+mod asset;
 pub(super) mod docs;
 pub(super) mod health;
