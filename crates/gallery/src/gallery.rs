@@ -8,7 +8,7 @@ use crate::members::Members;
 use crate::rows::Rows;
 use crate::search::Search;
 
-/// The index is computed anew when the gallery has grown by this factor.
+/// The index is computed again when the gallery has grown by this factor.
 const GROWTH: usize = 8;
 
 /// Somebody who might be on the probe.

@@ -56,7 +56,7 @@ impl Stamp {
 pub struct Table {
     client: Client,
     name: String,
-    /// Milvus's number of the collection, which one that is made anew under its name does not have.
+    /// Milvus's number of the collection, which one that is made again under its name does not have.
     pub id: i64,
 }
 

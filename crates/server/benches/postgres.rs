@@ -77,7 +77,7 @@ async fn search(size: usize) -> anyhow::Result<()> {
     let postgres = Postgres::new(space.db.clone());
     measure("without an index", &postgres, &space, &probes[..50], &nearest).await?;
     let start = Instant::now();
-    if vectors::tend(&space.db).await? {
+    if vectors::maintain(&space.db).await? {
         println!("  index built in {:.1?}", start.elapsed());
         measure("with its index", &postgres, &space, &probes, &nearest).await?;
     }
@@ -116,13 +116,13 @@ async fn fill(space: &Space, world: &World, size: usize) -> anyhow::Result<(Vec<
 async fn milvus(url: &str, space: &Space, probes: &[Vec<f32>], nearest: &[Id]) -> anyhow::Result<()> {
     let milvus = Milvus::new(space.db.clone(), url, Model { name: MODEL.to_owned(), dimension: DIMENSION })?;
     let start = Instant::now();
-    milvus.tend().await?;
+    milvus.maintain().await?;
     println!("  Milvus filled in {:.1?}", start.elapsed());
     measure("Milvus at once", &milvus, space, probes, nearest).await?;
     // It seals and indexes in the background what is large enough.
     tokio::time::sleep(MILVUS_INDEXES).await;
     measure(&format!("Milvus {MILVUS_INDEXES:?} later"), &milvus, space, probes, nearest).await?;
-    Ok(milvus.forget_collection(space.account, space.collection).await?)
+    Ok(milvus.remove_collection(space.account, space.collection).await?)
 }
 
 /// What an identification asks of the engine and the database: the search, and then the rows of those who were found.

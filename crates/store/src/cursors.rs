@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres, Transaction};
 
+use crate::collections::CollectionKey;
 use crate::db::{Backend, Db};
 use crate::error::Result;
 use crate::ids::{Id, Micros};
@@ -39,15 +40,6 @@ impl Cursor {
     const NONE: Self = Self { version: -1, changed: 0, written: 0 };
 }
 
-/// A collection and the account that it belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Followed {
-    /// The account.
-    pub account: Id,
-    /// The collection.
-    pub collection: Id,
-}
-
 /// The right to do what a name stands for; given back when it is dropped.
 pub struct Lock(Transaction<'static, Postgres>);
 
@@ -56,7 +48,7 @@ pub struct Held {
     pool: PgPool,
     lock: Lock,
     engine: String,
-    of: Followed,
+    of: CollectionKey,
     /// Where the engine is.
     pub cursor: Cursor,
 }
@@ -86,7 +78,7 @@ impl Cursors {
     ///
     /// # Errors
     /// As [`lock`](Self::lock).
-    pub async fn hold(&self, of: Followed, engine: &str) -> Result<Held> {
+    pub async fn hold(&self, of: CollectionKey, engine: &str) -> Result<Held> {
         let mut lock = self.lock(&format!("{engine} {}", of.collection)).await?;
         let text = "select version, changed, written from cursors where account_id = $1 and collection_id = $2 and engine = $3";
         let query = sqlx::query_as(text).bind(of.account).bind(of.collection).bind(engine);
@@ -99,30 +91,30 @@ impl Cursors {
     ///
     /// # Errors
     /// Only those of the database.
-    pub async fn collections(&self) -> Result<Vec<Followed>> {
+    pub async fn collections(&self) -> Result<Vec<CollectionKey>> {
         let text = "select account_id, id from collections where member_count > 0";
-        Ok(followed(sqlx::query_as(text).fetch_all(&self.pool).await?))
+        Ok(keys(sqlx::query_as(text).fetch_all(&self.pool).await?))
     }
 
     /// Collections that the engine has not followed to their newest version, of all accounts.
     ///
     /// # Errors
     /// Only those of the database.
-    pub async fn behind(&self, engine: &str) -> Result<Vec<Followed>> {
+    pub async fn behind(&self, engine: &str) -> Result<Vec<CollectionKey>> {
         let text = "select c.account_id, c.id from collections c \
                     left join cursors k on k.collection_id = c.id and k.engine = $1 \
                     where k.version < c.version or (k.version is null and c.member_count > 0)";
-        Ok(followed(sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?))
+        Ok(keys(sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?))
     }
 
     /// Collections that are gone, and that the engine may still have something of, of all accounts.
     ///
     /// # Errors
     /// Only those of the database.
-    pub async fn gone(&self, engine: &str) -> Result<Vec<Followed>> {
+    pub async fn gone(&self, engine: &str) -> Result<Vec<CollectionKey>> {
         let text = "select k.account_id, k.collection_id from cursors k \
                     left join collections c on c.id = k.collection_id where k.engine = $1 and c.id is null";
-        Ok(followed(sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?))
+        Ok(keys(sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?))
     }
 
     /// The engines with cursors, but for this one.
@@ -147,7 +139,7 @@ impl Cursors {
 
 impl Held {
     /// Notes that the engine is about to be written to. What it has is not known from now on until that is
-    /// [saved](Self::save), even if this process ends; but that there is something to forget, if the collection goes, is.
+    /// [saved](Self::save), even if this process ends; but that there is something to remove, if the collection goes, is.
     ///
     /// # Errors
     /// Only those of the database.
@@ -184,6 +176,6 @@ impl Held {
     }
 }
 
-fn followed(rows: Vec<(Id, Id)>) -> Vec<Followed> {
-    rows.into_iter().map(|(account, collection)| Followed { account, collection }).collect()
+fn keys(rows: Vec<(Id, Id)>) -> Vec<CollectionKey> {
+    rows.into_iter().map(|(account, collection)| CollectionKey { account, collection }).collect()
 }

@@ -95,7 +95,7 @@ pub(crate) async fn append_to(
         return Err(Error::TooManyEmbeddings { limit: max, stored: stored as u32, added: added as u32 });
     }
     insert_from(tx, account, enrollment, stored, new, now).await?;
-    collections::touch(tx, account, None, enrollment, 0, now).await?;
+    collections::record_change(tx, account, None, enrollment, 0, now).await?;
     Ok(())
 }
 
@@ -124,7 +124,7 @@ pub async fn delete(db: &Db, account: Id, enrollment: Id, id: Id, now: Micros) -
     let text = "update embeddings set position = -position - 1 \
                 where account_id = $1 and enrollment_id = $2 and position < 0";
     sql!(execute, &mut tx, text, account, enrollment)?;
-    let collections = collections::touch(&mut tx, account, None, enrollment, 0, now).await?;
+    let collections = collections::record_change(&mut tx, account, None, enrollment, 0, now).await?;
     tombstones::insert(&mut tx, account, Kind::Embedding, id, now).await?;
     if image.is_some() {
         jobs::queue(&mut tx, Job::RemoveImage, account, id, now).await?;
@@ -173,7 +173,7 @@ pub(crate) async fn insert_from(
             now
         )?;
         if image_key.is_some() {
-            jobs::forget(tx, account, *id).await?;
+            jobs::cancel(tx, account, *id).await?;
         }
     }
     vectors::follow(tx, account, enrollment).await

@@ -137,7 +137,7 @@ pub async fn by_id(db: &Db, account: Id, id: Id) -> Result<Enrollment> {
 }
 
 /// One row per enrollment and embedding.
-type Row = (Id, String, Option<String>, Option<String>, Micros, Micros, Option<Id>, Option<Id>, Option<String>);
+type ListRow = (Id, String, Option<String>, Option<String>, Micros, Micros, Option<Id>, Option<Id>, Option<String>);
 
 /// The text of a list: `$from` chooses the enrollments and orders them by an indexed column, so that a short page of a
 /// long list is cheap. `$1` is the account, `$2` and `$3` the range of ids, `$4` the number of enrollments. A page is
@@ -166,7 +166,7 @@ pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Enro
     let (first, last) = (window.first.as_slice(), window.last.as_slice());
     let (name, external_id) = (filter.name, filter.external_id);
     let mut conn = db.read().await?;
-    let rows: Vec<Row> = match (filter.collection_id, name, external_id) {
+    let rows: Vec<ListRow> = match (filter.collection_id, name, external_id) {
         (Some(collection), ..) => {
             let text = page_of!(
                 "from members m join enrollments e on e.id = m.enrollment_id where m.account_id = $1 and \
@@ -247,7 +247,7 @@ async fn change_facts(tx: &mut Tx, account: Id, id: Id, new: &FactsUpdate, now: 
 /// [`Error::NotFound`] or [`Error::Gone`].
 pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Deleted> {
     let mut tx = db.write(account).await?;
-    let collections = collections::touch(&mut tx, account, None, id, -1, now).await?;
+    let collections = collections::record_change(&mut tx, account, None, id, -1, now).await?;
     sql!(execute, &mut tx, "delete from members where account_id = $1 and enrollment_id = $2", account, id)?;
     let images = embeddings::delete_all_of(&mut tx, account, id, now).await?;
     let text = "delete from enrollments where account_id = $1 and id = $2";
@@ -281,7 +281,7 @@ async fn check_filter(conn: &mut crate::db::Conn, account: Id, filter: &Filter<'
     Ok(())
 }
 
-fn from_rows(account_id: Id, rows: Vec<Row>) -> Vec<Enrollment> {
+fn from_rows(account_id: Id, rows: Vec<ListRow>) -> Vec<Enrollment> {
     let mut enrollments: Vec<Enrollment> = Vec::new();
     for (id, name, external_id, metadata, created, updated, collection_id, embedding, image_key) in rows {
         if enrollments.last().is_none_or(|last| last.id != id) {

@@ -75,7 +75,7 @@ pub(crate) async fn queue(tx: &mut Tx, job: Job, account: Id, subject: Id, due: 
 }
 
 /// Removes the jobs of a subject that no longer needs them.
-pub(crate) async fn forget(tx: &mut Tx, account: Id, subject: Id) -> Result<()> {
+pub(crate) async fn cancel(tx: &mut Tx, account: Id, subject: Id) -> Result<()> {
     sql!(execute, tx, "delete from jobs where account_id = $1 and subject = $2", account, subject)?;
     Ok(())
 }
@@ -132,7 +132,7 @@ pub async fn finish(db: &Db, claim: &Claim, now: Micros) -> Result<()> {
     tx.commit().await
 }
 
-/// Queues a job that failed for another try at `due`, or sets it aside until it is asked for anew. Nothing if it was lost.
+/// Queues a job that failed for another try at `due`, or sets it aside until it is asked for again. Nothing if it was lost.
 ///
 /// # Errors
 /// Only those of the database.

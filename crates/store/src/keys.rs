@@ -62,7 +62,7 @@ pub struct NewApiKey<'a> {
     pub expires: Option<Micros>,
 }
 
-type Row = (Id, Id, Vec<u8>, String, String, bool, Micros, Option<Micros>, Option<Micros>);
+type KeyRow = (Id, Id, Vec<u8>, String, String, bool, Micros, Option<Micros>, Option<Micros>);
 
 /// Stores a key.
 ///
@@ -127,6 +127,6 @@ pub async fn count(db: &Db, account: Option<Id>) -> Result<u64> {
     Ok(count as u64)
 }
 
-fn from_row((id, account_id, hash, name, scopes, test, created, expires, revoked): Row) -> ApiKey {
+fn from_row((id, account_id, hash, name, scopes, test, created, expires, revoked): KeyRow) -> ApiKey {
     ApiKey { id, account_id, hash, name, scopes, test, created, expires, revoked }
 }

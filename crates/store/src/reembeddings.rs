@@ -101,7 +101,7 @@ pub async fn switch_one(db: &Db, model: &str, now: Micros) -> Result<bool> {
         let new = NewEmbedding { id, model: model.to_owned(), vector, quality, image_key };
         embeddings::insert_from(&mut tx, account, enrollment, position, &[new], now).await?;
     }
-    collections::touch(&mut tx, account, None, enrollment, 0, now).await?;
+    collections::record_change(&mut tx, account, None, enrollment, 0, now).await?;
     tx.commit().await?;
     Ok(true)
 }

@@ -39,7 +39,7 @@ pub struct NewRejection<'a> {
     pub vector: &'a [f32],
 }
 
-/// Keeps a rejection and has the collection fitted anew. Of a collection, the newest `max` are kept.
+/// Keeps a rejection and has the collection fitted again. Of a collection, the newest `max` are kept.
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone) for the collection or the enrollment,

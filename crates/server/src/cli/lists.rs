@@ -32,7 +32,7 @@ enum Command {
         #[arg(long)]
         force: bool,
         #[command(flatten)]
-        place: Place,
+        location: Location,
     },
     /// Install lists from files that were brought along; they are checked as those of `pull` are.
     Import {
@@ -43,7 +43,7 @@ enum Command {
         #[arg(long)]
         force: bool,
         #[command(flatten)]
-        place: Place,
+        location: Location,
     },
     /// List the lists in force: date, entries, hash, and when they were last checked (UTC).
     List {
@@ -51,7 +51,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        place: Place,
+        location: Location,
     },
     /// Look a name up in the lists in force, and show why an entry is meant.
     Search {
@@ -73,13 +73,13 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        place: Place,
+        location: Location,
     },
 }
 
 /// Where the lists are, and where they come from.
 #[derive(Debug, clap::Args)]
-struct Place {
+struct Location {
     #[command(flatten)]
     lists: Lists,
     /// Directory of all data of the server.
@@ -87,7 +87,7 @@ struct Place {
     data_dir: PathBuf,
 }
 
-impl Place {
+impl Location {
     fn folder(&self) -> Folder {
         Folder::new(self.lists.path(&self.data_dir))
     }
@@ -99,20 +99,20 @@ impl Place {
 /// What went wrong and what to do.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::Pull { sources, force, place } => {
-            pull(if sources.is_empty() { &Source::ALL } else { &sources }, force, &place).await
+        Command::Pull { sources, force, location } => {
+            pull(if sources.is_empty() { &Source::ALL } else { &sources }, force, &location).await
         }
-        Command::Import { files, force, place } => import(&files, force, &place.folder()),
-        Command::List { json, place } => list(&place.folder().installed()?, json),
-        Command::Search { name, birth, nationalities, threshold, limit, json, place } => {
+        Command::Import { files, force, location } => import(&files, force, &location.folder()),
+        Command::List { json, location } => list(&location.folder().installed()?, json),
+        Command::Search { name, birth, nationalities, threshold, limit, json, location } => {
             let query = Query { name, facts: Facts { birth, nationalities, ..Facts::default() } };
-            search(&place.folder(), &query, threshold as f32, limit, json)
+            search(&location.folder(), &query, threshold as f32, limit, json)
         }
     }
 }
 
-async fn pull(sources: &[Source], force: bool, place: &Place) -> anyhow::Result<()> {
-    let (folder, publishers) = (place.folder(), Publishers::new(place.lists.lists_mirror.as_deref())?);
+async fn pull(sources: &[Source], force: bool, location: &Location) -> anyhow::Result<()> {
+    let (folder, publishers) = (location.folder(), Publishers::new(location.lists.lists_mirror.as_deref())?);
     let mut failed = Vec::new();
     for source in sources {
         match lists::pull(&publishers, &folder, *source, force).await {

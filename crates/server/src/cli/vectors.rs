@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::{open, print};
 use crate::config::{Data, Vectors};
-use crate::search::{self, Check, VectorIndex};
+use crate::search::{self, Comparison, VectorIndex};
 
 const NOTHING: &str = "embeddings are searched in the memory of servers: there is nothing to check or rebuild";
 
@@ -20,26 +20,26 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Compare the vectors with the embeddings in collections; fails when they differ.
-    Check {
+    Comparison {
         #[command(flatten)]
-        place: Place,
+        options: Options,
     },
-    /// Make all vectors anew, while searches go on.
+    /// Make all vectors again, while searches go on.
     Rebuild {
         #[command(flatten)]
-        place: Place,
+        options: Options,
     },
 }
 
 #[derive(Debug, clap::Args)]
-struct Place {
+struct Options {
     #[command(flatten)]
     data: Data,
     #[command(flatten)]
     vectors: Vectors,
 }
 
-impl Place {
+impl Options {
     async fn open(&self) -> anyhow::Result<Arc<dyn VectorIndex>> {
         let db = open(&self.data).await?;
         search::open_shared(&self.vectors.vectors, &self.data, &db)?.context(NOTHING)
@@ -52,8 +52,8 @@ impl Place {
 /// What is wrong and what to do.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::Check { place } => {
-            let Check { expected, missing, surplus } = place.open().await?.check().await?.context(NOTHING)?;
+        Command::Comparison { options } => {
+            let Comparison { expected, missing, surplus } = options.open().await?.check().await?.context(NOTHING)?;
             if missing > 0 || surplus > 0 {
                 bail!(
                     "{missing} of {expected} vectors are missing or wrong, and there are {surplus} that should not be: run \
@@ -62,9 +62,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
             print(&format!("all {expected} vectors are there"))
         }
-        Command::Rebuild { place } => {
-            let people = place.open().await?.rebuild().await?.context(NOTHING)?;
-            print(&format!("made the vectors of {people} people anew"))
+        Command::Rebuild { options } => {
+            let people = options.open().await?.rebuild().await?.context(NOTHING)?;
+            print(&format!("made the vectors of {people} people again"))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 /// How many pictures are worked on at a time, and how many may wait.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Engine")]
-pub struct Engine {
+pub struct Inference {
     /// Inference threads, each with its own copy of the networks (about 60 MB) [default: the available cores].
     #[arg(long, env = "VULTUS_ENGINE_THREADS", value_name = "N")]
     pub engine_threads: Option<NonZeroUsize>,
@@ -14,7 +14,7 @@ pub struct Engine {
     pub engine_queue: usize,
 }
 
-impl Engine {
+impl Inference {
     /// The number of threads in force.
     pub fn threads(&self) -> usize {
         self.engine_threads

@@ -10,12 +10,12 @@ mod vectors;
 mod vision;
 
 pub use data::Data;
-pub use engine::Engine;
+pub use engine::Inference;
 pub use http::Http;
 pub use images::Images;
 pub use lists::{Lists, Screening};
 pub use matching::Matching;
-pub use vectors::{Engine as VectorEngine, Vectors};
+pub use vectors::{VectorEngine, Vectors};
 pub use vision::Vision;
 
 /// All options of `vultus serve`.
@@ -29,7 +29,7 @@ pub struct Config {
     pub http: Http,
     /// The inference threads.
     #[command(flatten)]
-    pub engine: Engine,
+    pub engine: Inference,
     /// What pictures are accepted, and whether enrolled ones are kept.
     #[command(flatten)]
     pub images: Images,

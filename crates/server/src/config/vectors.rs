@@ -11,12 +11,12 @@ pub struct Vectors {
     /// database is PostgreSQL and memory elsewhere, or Milvus beside PostgreSQL:
     /// `milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, with encryption `milvus+tls://...`.
     #[arg(long, env = "VULTUS_VECTORS", default_value = "auto", value_name = "ENGINE")]
-    pub vectors: Engine,
+    pub vectors: VectorEngine,
 }
 
 /// A search engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Engine {
+pub enum VectorEngine {
     /// What suits the database.
     Auto,
     /// The memory of this process.
@@ -37,7 +37,7 @@ impl fmt::Debug for Address {
     }
 }
 
-impl FromStr for Engine {
+impl FromStr for VectorEngine {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

@@ -35,19 +35,19 @@ fn tgz(members: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// A models directory whose manifest takes recognition from a wheel and landmarks from a `.tgz`, and a folder with both
 /// archives. The other roles are plain files in the folder.
-struct Place {
+struct Workspace {
     root: TempDir,
 }
 
-impl Place {
+impl Workspace {
     fn new() -> Self {
-        let place = Self { root: TempDir::new().unwrap() };
-        fs::create_dir_all(place.models()).unwrap();
-        fs::create_dir_all(place.from()).unwrap();
+        let workspace = Self { root: TempDir::new().unwrap() };
+        fs::create_dir_all(workspace.models()).unwrap();
+        fs::create_dir_all(workspace.from()).unwrap();
         let wheel = wheel(&[("pkg/other.bin", b"not wanted"), ("pkg/weights.onnx", WEIGHTS)]);
         let tgz = tgz(&[("package/readme", b"not wanted"), ("package/points.onnx", POINTS)]);
-        fs::write(place.from().join("made_up-1.whl"), &wheel).unwrap();
-        fs::write(place.from().join("made-up-1.tgz"), &tgz).unwrap();
+        fs::write(workspace.from().join("made_up-1.whl"), &wheel).unwrap();
+        fs::write(workspace.from().join("made-up-1.tgz"), &tgz).unwrap();
         let mut manifest = entry("recognition", "weights.onnx", WEIGHTS)
             + &package("pypi", "made_up-1.whl", &sha256(&wheel), "pkg/weights.onnx")
             + "[file.input]\nwidth = 1\nheight = 1\ncolour = \"rgb\"\nmean = 0.0\nscale = 1.0\ndimension = 2\n"
@@ -59,10 +59,10 @@ impl Place {
             let file = format!("{role}.bin");
             manifest += &entry(role, &file, role.as_bytes());
             manifest += if role == "runtime" { "" } else { INPUT };
-            fs::write(place.from().join(file), role).unwrap();
+            fs::write(workspace.from().join(file), role).unwrap();
         }
-        fs::write(place.models().join("manifest.toml"), manifest).unwrap();
-        place
+        fs::write(workspace.models().join("manifest.toml"), manifest).unwrap();
+        workspace
     }
 
     fn models(&self) -> PathBuf {
@@ -113,84 +113,84 @@ const ALL: [&str; 8] = [
 
 #[test]
 fn only_the_named_members_are_unpacked() {
-    let place = Place::new();
-    place.pull().unwrap();
-    assert_eq!(place.names(), ALL);
-    assert_eq!(fs::read(place.models().join("weights.onnx")).unwrap(), WEIGHTS);
-    assert_eq!(fs::read(place.models().join("points.onnx")).unwrap(), POINTS);
-    assert!(place.from().join("made_up-1.whl").exists(), "the operator's archive is left where it is");
-    ensure(&place.models()).unwrap();
+    let workspace = Workspace::new();
+    workspace.pull().unwrap();
+    assert_eq!(workspace.names(), ALL);
+    assert_eq!(fs::read(workspace.models().join("weights.onnx")).unwrap(), WEIGHTS);
+    assert_eq!(fs::read(workspace.models().join("points.onnx")).unwrap(), POINTS);
+    assert!(workspace.from().join("made_up-1.whl").exists(), "the operator's archive is left where it is");
+    ensure(&workspace.models()).unwrap();
 }
 
 #[test]
 fn a_damaged_file_is_fetched_again_and_a_good_one_is_not() {
-    let place = Place::new();
-    place.pull().unwrap();
+    let workspace = Workspace::new();
+    workspace.pull().unwrap();
     // The same size: only the hash tells.
-    fs::write(place.models().join("points.onnx"), vec![b'x'; POINTS.len()]).unwrap();
-    fs::remove_file(place.from().join("made_up-1.whl")).unwrap();
-    place.pull().unwrap();
-    assert_eq!(fs::read(place.models().join("points.onnx")).unwrap(), POINTS);
+    fs::write(workspace.models().join("points.onnx"), vec![b'x'; POINTS.len()]).unwrap();
+    fs::remove_file(workspace.from().join("made_up-1.whl")).unwrap();
+    workspace.pull().unwrap();
+    assert_eq!(fs::read(workspace.models().join("points.onnx")).unwrap(), POINTS);
 }
 
 #[test]
 fn an_archive_with_another_hash_is_refused_and_leaves_nothing() {
-    let place = Place::new();
-    fs::write(place.from().join("made_up-1.whl"), wheel(&[("pkg/weights.onnx", WEIGHTS)])).unwrap();
-    let error = format!("{:#}", place.pull().unwrap_err());
+    let workspace = Workspace::new();
+    fs::write(workspace.from().join("made_up-1.whl"), wheel(&[("pkg/weights.onnx", WEIGHTS)])).unwrap();
+    let error = format!("{:#}", workspace.pull().unwrap_err());
     assert!(error.contains("made_up-1.whl is refused"), "{error}");
-    assert!(!place.names().contains(&"weights.onnx".to_owned()));
-    assert_eq!(fs::read_dir(place.models().join(CACHE)).unwrap().count(), 0);
+    assert!(!workspace.names().contains(&"weights.onnx".to_owned()));
+    assert_eq!(fs::read_dir(workspace.models().join(CACHE)).unwrap().count(), 0);
 }
 
 #[test]
 fn a_member_with_another_hash_is_refused_and_leaves_nothing() {
-    let place = Place::new();
-    let manifest = place.models().join("manifest.toml");
+    let workspace = Workspace::new();
+    let manifest = workspace.models().join("manifest.toml");
     let text = fs::read_to_string(&manifest).unwrap().replace(&sha256(WEIGHTS), &sha256(b"else"));
     fs::write(manifest, text).unwrap();
-    let error = format!("{:#}", place.pull().unwrap_err());
+    let error = format!("{:#}", workspace.pull().unwrap_err());
     assert!(error.contains("weights.onnx is refused"), "{error}");
-    assert!(!place.names().contains(&"weights.onnx".to_owned()));
-    assert_eq!(fs::read_dir(place.models().join(CACHE)).unwrap().count(), 0);
+    assert!(!workspace.names().contains(&"weights.onnx".to_owned()));
+    assert_eq!(fs::read_dir(workspace.models().join(CACHE)).unwrap().count(), 0);
 }
 
 #[test]
 fn an_interrupted_pull_goes_on_with_the_archive_that_it_has() {
-    let place = Place::new();
-    let cache = place.models().join(CACHE);
+    let workspace = Workspace::new();
+    let cache = workspace.models().join(CACHE);
     fs::create_dir_all(cache.join("partial-killed")).unwrap();
-    fs::rename(place.from().join("made-up-1.tgz"), cache.join("made-up-1.tgz")).unwrap();
-    place.pull().unwrap();
-    assert_eq!(place.names(), ALL, "and the cache is gone");
+    fs::rename(workspace.from().join("made-up-1.tgz"), cache.join("made-up-1.tgz")).unwrap();
+    workspace.pull().unwrap();
+    assert_eq!(workspace.names(), ALL, "and the cache is gone");
 }
 
 #[test]
 fn an_own_file_without_a_package_has_to_be_brought() {
-    let place = Place::new();
-    fs::remove_file(place.from().join("liveness.bin")).unwrap();
-    let error = place.pull().unwrap_err().to_string();
+    let workspace = Workspace::new();
+    fs::remove_file(workspace.from().join("liveness.bin")).unwrap();
+    let error = workspace.pull().unwrap_err().to_string();
     assert!(error.contains("liveness.bin is missing") && error.contains("put it into"), "{error}");
 }
 
 #[test]
 fn a_source_that_holds_nothing_of_use_is_an_error() {
-    let place = Place::new();
-    let elsewhere = place.root.path().join("holiday.zip");
+    let workspace = Workspace::new();
+    let elsewhere = workspace.root.path().join("holiday.zip");
     fs::write(&elsewhere, "photos").unwrap();
-    let error = pull(&place.models(), &[elsewhere]).unwrap_err().to_string();
+    let error = pull(&workspace.models(), &[elsewhere]).unwrap_err().to_string();
     assert!(error.contains("holiday.zip holds nothing"), "{error}");
-    assert!(pull(&place.models(), &[place.root.path().join("absent")]).is_err());
+    assert!(pull(&workspace.models(), &[workspace.root.path().join("absent")]).is_err());
 }
 
 #[test]
 fn two_pulls_at_once_end_well() {
-    let place = Place::new();
+    let workspace = Workspace::new();
     std::thread::scope(|scope| {
-        let pulls: Vec<_> = (0..4).map(|_| scope.spawn(|| place.pull())).collect();
+        let pulls: Vec<_> = (0..4).map(|_| scope.spawn(|| workspace.pull())).collect();
         for pull in pulls {
             pull.join().unwrap().unwrap();
         }
     });
-    assert_eq!(place.names(), ALL);
+    assert_eq!(workspace.names(), ALL);
 }

@@ -1,7 +1,7 @@
 //! Fit the classifier of a collection from its embeddings.
 
 use vultus_gallery::{Classifier, Gallery, ImpostorTail, Options, Rejection};
-use vultus_store::collections::{self, Reader, Row};
+use vultus_store::collections::{self, MemberEmbedding, Reader};
 use vultus_store::fits::{self, Fit};
 use vultus_store::jobs::Claim;
 use vultus_store::rejections;
@@ -66,7 +66,7 @@ struct Member {
 }
 
 impl Member {
-    fn number(&mut self, row: &Row) -> u64 {
+    fn number(&mut self, row: &MemberEmbedding) -> u64 {
         if self.last.replace(row.enrollment_id).is_some_and(|last| last != row.enrollment_id) {
             self.number += 1;
         }

@@ -17,7 +17,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 /// Tries of a job, with longer and longer pauses, before it is set aside.
 const TRIES: u32 = 8;
 /// How often the vector engine is looked after.
-const TEND_EVERY: Duration = Duration::from_mins(1);
+const MAINTAIN_EVERY: Duration = Duration::from_mins(1);
 
 /// Does jobs until `stop` resolves; a job that runs then is left to its end or to the next worker.
 pub async fn run(tools: Tools, stop: impl Future<Output = ()>) {
@@ -25,7 +25,7 @@ pub async fn run(tools: Tools, stop: impl Future<Output = ()>) {
     tokio::select! {
         () = work(&tools, Job::Fit) => {}
         () = work(&tools, Job::RemoveImage) => {}
-        () = tend(&*tools.vectors) => {}
+        () = maintain(&*tools.vectors) => {}
         () = stop => {}
     }
 }
@@ -70,13 +70,13 @@ async fn next(tools: &Tools, job: Job) -> vultus_store::Result<bool> {
 }
 
 /// Keeps the vector engine in order.
-async fn tend(vectors: &dyn VectorIndex) {
+async fn maintain(vectors: &dyn VectorIndex) {
     loop {
-        if let Err(error) = vectors.tend().await {
+        if let Err(error) = vectors.maintain().await {
             let error = format!("{:#}", anyhow::Error::from(error));
             tracing::warn!(error, "cannot keep the vector engine in order");
         }
-        tokio::time::sleep(TEND_EVERY).await;
+        tokio::time::sleep(MAINTAIN_EVERY).await;
     }
 }
 

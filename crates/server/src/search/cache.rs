@@ -8,16 +8,16 @@ use vultus_store::Id;
 /// Values by collection, each with a weight, whose sum is bounded.
 pub struct Cache<T> {
     capacity: usize,
-    slots: Mutex<Slots<T>>,
+    entries: Mutex<Entries<T>>,
 }
 
-struct Slots<T> {
-    by_collection: HashMap<Id, Slot<T>>,
+struct Entries<T> {
+    by_collection: HashMap<Id, Entry<T>>,
     /// Counts uses.
     clock: u64,
 }
 
-struct Slot<T> {
+struct Entry<T> {
     value: T,
     used: u64,
     weight: usize,
@@ -26,7 +26,7 @@ struct Slot<T> {
 impl<T: Clone> Cache<T> {
     /// An empty cache for values that weigh `capacity` together.
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, slots: Mutex::new(Slots { by_collection: HashMap::new(), clock: 0 }) }
+        Self { capacity, entries: Mutex::new(Entries { by_collection: HashMap::new(), clock: 0 }) }
     }
 
     /// What all values may weigh together.
@@ -36,64 +36,65 @@ impl<T: Clone> Cache<T> {
 
     /// The value of a collection.
     pub fn get(&self, collection: Id) -> Option<T> {
-        let mut slots = self.slots();
-        slots.clock += 1;
-        let clock = slots.clock;
-        slots.by_collection.get_mut(&collection).map(|slot| {
-            slot.used = clock;
-            slot.value.clone()
+        let mut entries = self.entries();
+        entries.clock += 1;
+        let clock = entries.clock;
+        entries.by_collection.get_mut(&collection).map(|entry| {
+            entry.used = clock;
+            entry.value.clone()
         })
     }
 
     /// The value of a collection, made by `new` and without weight so far if there is none.
     pub fn get_or_insert(&self, collection: Id, new: impl FnOnce() -> T) -> T {
-        let mut slots = self.slots();
-        slots.clock += 1;
-        let clock = slots.clock;
-        let slot = slots.by_collection.entry(collection).or_insert_with(|| Slot { value: new(), used: 0, weight: 0 });
-        slot.used = clock;
-        slot.value.clone()
+        let mut entries = self.entries();
+        entries.clock += 1;
+        let clock = entries.clock;
+        let entry =
+            entries.by_collection.entry(collection).or_insert_with(|| Entry { value: new(), used: 0, weight: 0 });
+        entry.used = clock;
+        entry.value.clone()
     }
 
     /// Sets the value and the weight of a collection.
     pub fn set(&self, collection: Id, value: T, weight: usize) {
-        let mut slots = self.slots();
-        slots.clock += 1;
-        let used = slots.clock;
-        slots.by_collection.insert(collection, Slot { value, used, weight });
-        slots.make_room(collection, self.capacity);
+        let mut entries = self.entries();
+        entries.clock += 1;
+        let used = entries.clock;
+        entries.by_collection.insert(collection, Entry { value, used, weight });
+        entries.make_room(collection, self.capacity);
     }
 
     /// Sets the weight of a collection, if it is here.
     pub fn weigh(&self, collection: Id, weight: usize) {
-        let mut slots = self.slots();
-        if let Some(slot) = slots.by_collection.get_mut(&collection) {
-            slot.weight = weight;
-            slots.make_room(collection, self.capacity);
+        let mut entries = self.entries();
+        if let Some(entry) = entries.by_collection.get_mut(&collection) {
+            entry.weight = weight;
+            entries.make_room(collection, self.capacity);
         }
     }
 
     /// Drops the value of a collection.
     pub fn remove(&self, collection: Id) {
-        self.slots().by_collection.remove(&collection);
+        self.entries().by_collection.remove(&collection);
     }
 
     /// All that is here.
     pub fn all(&self) -> Vec<(Id, T)> {
-        self.slots().by_collection.iter().map(|(id, slot)| (*id, slot.value.clone())).collect()
+        self.entries().by_collection.iter().map(|(id, entry)| (*id, entry.value.clone())).collect()
     }
 
-    fn slots(&self) -> MutexGuard<'_, Slots<T>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, Entries<T>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> Slots<T> {
+impl<T> Entries<T> {
     /// Drops others than the one in use, longest unused first, until all fit. The one in use stays.
     fn make_room(&mut self, in_use: Id, capacity: usize) {
-        while self.by_collection.values().map(|slot| slot.weight).sum::<usize>() > capacity {
+        while self.by_collection.values().map(|entry| entry.weight).sum::<usize>() > capacity {
             let others = self.by_collection.iter().filter(|(id, _)| **id != in_use);
-            let Some(oldest) = others.min_by_key(|(_, slot)| slot.used).map(|(id, _)| *id) else { return };
+            let Some(oldest) = others.min_by_key(|(_, entry)| entry.used).map(|(id, _)| *id) else { return };
             self.by_collection.remove(&oldest);
         }
     }

@@ -57,7 +57,7 @@ impl Classifiers {
     }
 
     /// Drops the classifier of a collection.
-    pub fn forget_collection(&self, collection: Id) {
+    pub fn remove_collection(&self, collection: Id) {
         self.cache.remove(collection);
     }
 }

@@ -63,26 +63,31 @@ pub trait VectorIndex: Send + Sync {
 
     /// Drops what is kept of a person in these collections, after the person or an embedding was deleted or left them; what
     /// the store still has may be found again by the next search.
-    fn forget<'a>(&'a self, _account: Id, _enrollment: Id, _collections: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
+    fn remove_person<'a>(
+        &'a self,
+        _account: Id,
+        _enrollment: Id,
+        _collections: &'a [Id],
+    ) -> BoxFuture<'a, Result<(), Error>> {
         future::ok(()).boxed()
     }
 
     /// Drops all that is kept of a collection that was deleted.
-    fn forget_collection(&self, _account: Id, _collection: Id) -> BoxFuture<'_, Result<(), Error>> {
+    fn remove_collection(&self, _account: Id, _collection: Id) -> BoxFuture<'_, Result<(), Error>> {
         future::ok(()).boxed()
     }
 
     /// Does what has to be done from time to time, by any of the servers and workers.
-    fn tend(&self) -> BoxFuture<'_, Result<(), Error>> {
+    fn maintain(&self) -> BoxFuture<'_, Result<(), Error>> {
         future::ok(()).boxed()
     }
 
     /// Compares what is kept beside the tables of the store with them; `None` where nothing is.
-    fn check(&self) -> BoxFuture<'_, Result<Option<Check>, Error>> {
+    fn check(&self) -> BoxFuture<'_, Result<Option<Comparison>, Error>> {
         future::ok(None).boxed()
     }
 
-    /// Makes all that is kept beside the tables of the store anew, and gives the number of people; `None` where nothing is.
+    /// Makes all that is kept beside the tables of the store again, and gives the number of people; `None` where nothing is.
     fn rebuild(&self) -> BoxFuture<'_, Result<Option<u64>, Error>> {
         future::ok(None).boxed()
     }
@@ -95,7 +100,7 @@ pub trait VectorIndex: Send + Sync {
 
 /// What a comparison of an engine with the store found, in embeddings of collections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Check {
+pub struct Comparison {
     /// How many the engine should have.
     pub expected: u64,
     /// How many of them it lacks or has wrong.

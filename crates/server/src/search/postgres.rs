@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use vultus_store::{Db, vectors};
 
-use super::{Check, Hit, Space, VectorIndex};
+use super::{Comparison, Hit, Space, VectorIndex};
 use crate::error::Error;
 
 /// The vectors that the database keeps in step with its other tables: what is deleted there is gone here as well.
@@ -39,13 +39,14 @@ impl VectorIndex for Postgres {
         .boxed()
     }
 
-    fn tend(&self) -> BoxFuture<'_, Result<(), Error>> {
-        async { Ok(vectors::tend(&self.db).await.map(drop)?) }.boxed()
+    fn maintain(&self) -> BoxFuture<'_, Result<(), Error>> {
+        async { Ok(vectors::maintain(&self.db).await.map(drop)?) }.boxed()
     }
 
-    fn check(&self) -> BoxFuture<'_, Result<Option<Check>, Error>> {
+    fn check(&self) -> BoxFuture<'_, Result<Option<Comparison>, Error>> {
         // Foreign keys rule out what should not be there.
-        let check = |found: vectors::Check| Check { expected: found.expected, missing: found.missing, surplus: 0 };
+        let check =
+            |found: vectors::Coverage| Comparison { expected: found.expected, missing: found.missing, surplus: 0 };
         async move { Ok(vectors::check(&self.db).await?.map(check)) }.boxed()
     }
 

@@ -66,16 +66,16 @@ async fn while_milvus_is_away_identify_is_told_so_and_deletions_are_made_up_for(
     let failed = milvus.search(world.space(home, &state), vec![vec![0.25; 16]], 1).await;
     assert!(matches!(failed, Err(Error::Unavailable { .. })), "{failed:?}");
     enrollments::delete(&world.db, world.account, ada, now_us()).await.unwrap();
-    milvus.forget(world.account, ada, &[home]).await.unwrap();
+    milvus.remove_person(world.account, ada, &[home]).await.unwrap();
     collections::delete(&world.db, world.account, work, now_us()).await.unwrap();
-    milvus.forget_collection(world.account, work).await.unwrap();
+    milvus.remove_collection(world.account, work).await.unwrap();
 
     link.set(State::Whole);
     let now = beside.table().await.now().await.unwrap();
     let kept = |of: vultus_store::Id| format!("{of}/");
     let first = beside.table().await.first_key(&kept(work), now).await.unwrap();
     assert!(first.is_some_and(|key| key.starts_with(&kept(work))), "Milvus still has it");
-    milvus.tend().await.unwrap();
+    milvus.maintain().await.unwrap();
     assert_eq!(beside.check().await, (1, 0, 0));
     assert_eq!(world.found(milvus, home, 0.0).await, [bob]);
 }
@@ -146,7 +146,7 @@ async fn the_table_of_a_model_that_is_in_use_no_more_goes() {
     let model = vultus::model::Model { name: "new_model".to_owned(), dimension: 16 };
     let url = std::env::var("TEST_MILVUS_URL").unwrap();
     let new = Milvus::new(old.world.db.clone(), &url, model).unwrap();
-    new.tend().await.unwrap();
+    new.maintain().await.unwrap();
     assert_ne!(old.table().await.id, before, "it had to be made anew");
 }
 

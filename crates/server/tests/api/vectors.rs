@@ -146,7 +146,7 @@ async fn what_was_added_is_found_at_once_and_what_was_removed_is_not() {
             (vec![bob], vec![ada])
         );
         enrollments::delete(db, account, bob, now_us()).await.unwrap();
-        engine.forget(account, bob, &[home]).await.unwrap();
+        engine.remove_person(account, bob, &[home]).await.unwrap();
         assert!(world.found(engine, home, 60.0).await.is_empty());
     })
     .await;

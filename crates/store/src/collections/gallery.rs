@@ -39,7 +39,7 @@ pub struct FitStamp {
 
 /// An embedding of a member of a collection.
 #[derive(Clone, PartialEq)]
-pub struct Row {
+pub struct MemberEmbedding {
     /// The member.
     pub enrollment_id: Id,
     /// The embedding.
@@ -65,9 +65,16 @@ pub struct Member {
     pub embeddings: Vec<(Id, Vec<f32>)>,
 }
 
-impl fmt::Debug for Row {
+impl fmt::Debug for MemberEmbedding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Row({}, {}, {}, {} values)", self.enrollment_id, self.embedding_id, self.model, self.vector.len())
+        write!(
+            f,
+            "MemberEmbedding({}, {}, {}, {} values)",
+            self.enrollment_id,
+            self.embedding_id,
+            self.model,
+            self.vector.len()
+        )
     }
 }
 
@@ -146,7 +153,7 @@ impl Reader {
     ///
     /// # Errors
     /// Only those of the database.
-    pub async fn page(&mut self) -> Result<Vec<Row>> {
+    pub async fn page(&mut self) -> Result<Vec<MemberEmbedding>> {
         let text = "select p.enrollment_id, b.id, b.model, b.vector from (\
                         select enrollment_id from members where account_id = $1 and collection_id = $2 \
                         and enrollment_id > $3 order by enrollment_id limit $4\
@@ -156,8 +163,12 @@ impl Reader {
         if let Some(last) = rows.last() {
             self.after = last.0.to_bytes();
         }
-        let row =
-            |(enrollment_id, embedding_id, model, Vector(vector))| Row { enrollment_id, embedding_id, model, vector };
+        let row = |(enrollment_id, embedding_id, model, Vector(vector))| MemberEmbedding {
+            enrollment_id,
+            embedding_id,
+            model,
+            vector,
+        };
         Ok(rows.into_iter().map(row).collect())
     }
 }

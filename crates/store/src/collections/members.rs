@@ -8,7 +8,7 @@ use crate::ids::{Id, Micros};
 use crate::jobs::Job;
 use crate::vectors;
 
-/// Changes that a copy of a collection may lag behind; a copy that missed more is made anew.
+/// Changes that a copy of a collection may lag behind; a copy that missed more is made again.
 const CHANGES_KEPT: i64 = 10_000;
 
 /// Puts an enrollment into a collection. Returns whether it was not there before; only then does the version grow.
@@ -32,7 +32,7 @@ pub async fn remove_member(db: &Db, account: Id, collection: Id, enrollment: Id,
     let mut tx = db.write(account).await?;
     check(&mut tx, account, collection).await?;
     check_enrollment(&mut tx, account, enrollment).await?;
-    touch(&mut tx, account, Some(collection), enrollment, -1, now).await?;
+    record_change(&mut tx, account, Some(collection), enrollment, -1, now).await?;
     let text = "delete from members where account_id = $1 and collection_id = $2 and enrollment_id = $3";
     let left = sql!(execute, &mut tx, text, account, collection, enrollment)? > 0;
     let text = "delete from rejections where account_id = $1 and collection_id = $2 and enrollment_id = $3";
@@ -49,15 +49,15 @@ pub(crate) async fn join(tx: &mut Tx, account: Id, collection: Id, enrollment: I
     if sql!(execute, &mut *tx, text, account, collection, enrollment, now)? == 0 {
         return check(tx, account, collection).await.map(|()| false);
     }
-    touch(tx, account, Some(collection), enrollment, 1, now).await?;
+    record_change(tx, account, Some(collection), enrollment, 1, now).await?;
     vectors::follow(tx, account, enrollment).await?;
     Ok(true)
 }
 
 /// Notes that a member has changed, in all collections that it is in or in one of them: the version grows, the change is
-/// listed, and the classifier is to be fitted anew. `joined` is what the change adds to the number of members. Gives those
+/// listed, and the classifier is to be fitted again. `joined` is what the change adds to the number of members. Gives those
 /// collections.
-pub(crate) async fn touch(
+pub(crate) async fn record_change(
     tx: &mut Tx,
     account: Id,
     collection: Option<Id>,
@@ -69,14 +69,14 @@ pub(crate) async fn touch(
                 where account_id = $1 and ($3 is null or id = $3) and id in \
                 (select collection_id from members where account_id = $1 and enrollment_id = $2) \
                 returning id, version";
-    let touched: Vec<(Id, i64)> = sql!(fetch_all, &mut *tx, text, account, enrollment, collection, joined, now)?;
-    for &(collection, version) in &touched {
+    let changed: Vec<(Id, i64)> = sql!(fetch_all, &mut *tx, text, account, enrollment, collection, joined, now)?;
+    for &(collection, version) in &changed {
         let text = "insert into changes (collection_id, version, account_id, enrollment_id, changed) \
                     values ($1, $2, $3, $4, $5)";
         sql!(execute, &mut *tx, text, collection, version, account, enrollment, now)?;
         crate::jobs::queue(tx, Job::Fit, account, collection, now).await?;
     }
-    Ok(touched.into_iter().map(|(collection, _)| collection).collect())
+    Ok(changed.into_iter().map(|(collection, _)| collection).collect())
 }
 
 /// The members that changed, joined or left after a version of the collection, each once and in no order. None when they are

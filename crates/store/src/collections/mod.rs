@@ -14,9 +14,18 @@ use crate::jobs;
 use crate::page::{Page, Window};
 use crate::tombstones;
 
-pub use gallery::{FitStamp, Member, Reader, Row, State, embedding_count, members, state};
+pub use gallery::{FitStamp, Member, MemberEmbedding, Reader, State, embedding_count, members, state};
 pub use members::{add_member, changes, remove_member};
-pub(crate) use members::{join, touch, trim_changes};
+pub(crate) use members::{join, record_change, trim_changes};
+
+/// A collection and the account that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CollectionKey {
+    /// The account.
+    pub account: Id,
+    /// The collection.
+    pub collection: Id,
+}
 
 /// A collection with its members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +126,7 @@ pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<()> {
     if sql!(execute, &mut tx, "delete from collections where account_id = $1 and id = $2", account, id)? == 0 {
         return Err(tombstones::missing(&mut tx, account, Kind::Collection, id).await);
     }
-    jobs::forget(&mut tx, account, id).await?;
+    jobs::cancel(&mut tx, account, id).await?;
     tombstones::insert(&mut tx, account, Kind::Collection, id, now).await?;
     tx.commit().await
 }

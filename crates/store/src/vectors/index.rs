@@ -25,7 +25,7 @@ const LOCK: i64 = 0x7675_6c74_7573;
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn tend(db: &Db) -> Result<bool> {
+pub async fn maintain(db: &Db) -> Result<bool> {
     let Backend::Postgres(pool) = db.backend() else { return Ok(false) };
     // Not given back to the pool: the lock ends with the connection, also when this is cancelled.
     let mut connection = pool.acquire().await?.detach();

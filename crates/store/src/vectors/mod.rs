@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::ids::Id;
 use crate::vector::Vector;
 
-pub use index::{INDEX_FROM, tend};
-pub use repair::{Check, check, rebuild};
+pub use index::{INDEX_FROM, maintain};
+pub use repair::{Coverage, check, rebuild};
 
 /// Neighbours that the search of an index keeps at least. More find more, and take longer.
 const EF_SEARCH: usize = 100;

@@ -10,7 +10,7 @@ const PAGE: i64 = 1_000;
 
 /// What a comparison found. Foreign keys rule out vectors of embeddings or members that are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Check {
+pub struct Coverage {
     /// How many vectors there should be.
     pub expected: u64,
     /// How many of them are missing, or are of another model or dimension than their embedding.
@@ -21,17 +21,17 @@ pub struct Check {
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn check(db: &Db) -> Result<Option<Check>> {
+pub async fn check(db: &Db) -> Result<Option<Coverage>> {
     let Backend::Postgres(pool) = db.backend() else { return Ok(None) };
     let text = "select count(*), count(*) filter (where v.embedding_id is null) from members m \
                 join embeddings b on b.enrollment_id = m.enrollment_id \
                 left join vectors v on v.collection_id = m.collection_id and v.enrollment_id = m.enrollment_id and \
                 v.embedding_id = b.id and v.model = b.model and v.dimension = b.dimension and v.account_id = b.account_id";
     let (expected, missing): (i64, i64) = sqlx::query_as(text).fetch_one(pool).await?;
-    Ok(Some(Check { expected: expected as u64, missing: missing as u64 }))
+    Ok(Some(Coverage { expected: expected as u64, missing: missing as u64 }))
 }
 
-/// Makes all vectors anew, those of one enrollment at a time, while searches go on. Gives the number of enrollments; `None`
+/// Makes all vectors again, those of one enrollment at a time, while searches go on. Gives the number of enrollments; `None`
 /// on SQLite.
 ///
 /// # Errors

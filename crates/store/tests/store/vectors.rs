@@ -144,13 +144,13 @@ async fn large_collections_are_indexed_and_searched_by_the_index() {
             found.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
         };
         let eve = join(people, work).await;
-        assert!(!vectors::tend(db).await.unwrap(), "nothing to do for small collections");
+        assert!(!vectors::maintain(db).await.unwrap(), "nothing to do for small collections");
         let mut ids = Vec::new();
         for person in 0..people {
             ids.push(join(person, home).await);
         }
-        assert!(vectors::tend(db).await.unwrap());
-        assert!(!vectors::tend(db).await.unwrap(), "once is enough");
+        assert!(vectors::maintain(db).await.unwrap());
+        assert!(!vectors::maintain(db).await.unwrap(), "once is enough");
         for (person, id) in ids.iter().enumerate() {
             let found = two(person, home).await;
             assert_eq!((found.len(), found[0]), (2, *id));
@@ -161,8 +161,8 @@ async fn large_collections_are_indexed_and_searched_by_the_index() {
         ids[7] = join(7, home).await;
         assert_eq!(two(7, home).await[0], ids[7], "an index is up to date at once");
         collections::delete(db, account, home, now()).await.unwrap();
-        assert!(vectors::tend(db).await.unwrap(), "the index goes with its collection");
-        assert!(!vectors::tend(db).await.unwrap());
+        assert!(vectors::maintain(db).await.unwrap(), "the index goes with its collection");
+        assert!(!vectors::maintain(db).await.unwrap());
     })
     .await;
 }
@@ -175,16 +175,16 @@ async fn what_is_missing_is_told_and_made_anew() {
         let bob = enroll(&world, home, &[20.0]).await;
         collections::add_member(&world.db, world.account, work, ada, now()).await.unwrap();
         let check = async || vectors::check(&world.db).await.unwrap().unwrap();
-        assert_eq!(check().await, vectors::Check { expected: 5, missing: 0 });
+        assert_eq!(check().await, vectors::Coverage { expected: 5, missing: 0 });
         let before = search(&world, world.account, home, 5.0, 10).await;
 
         let mut admin = PgConnection::connect(&world.url).await.unwrap();
         let damage = "delete from vectors where ctid in (select ctid from vectors limit 2); \
                       update vectors set model = 'another' where ctid = (select ctid from vectors limit 1)";
         sqlx::raw_sql(damage).execute(&mut admin).await.unwrap();
-        assert_eq!(check().await, vectors::Check { expected: 5, missing: 3 });
+        assert_eq!(check().await, vectors::Coverage { expected: 5, missing: 3 });
         assert_eq!(vectors::rebuild(&world.db).await.unwrap(), Some(2));
-        assert_eq!(check().await, vectors::Check { expected: 5, missing: 0 });
+        assert_eq!(check().await, vectors::Coverage { expected: 5, missing: 0 });
         assert_eq!(search(&world, world.account, home, 5.0, 10).await, before);
         assert_eq!((found(&world, home, 20.0).await[0], found(&world, work, 20.0).await), (bob, vec![ada]));
     })

@@ -82,7 +82,7 @@ impl World {
     }
 
     /// The version and all embeddings of a collection.
-    pub(crate) async fn gallery(&self, collection: Id) -> (i64, Vec<collections::Row>) {
+    pub(crate) async fn gallery(&self, collection: Id) -> (i64, Vec<collections::MemberEmbedding>) {
         let mut reader = collections::Reader::open(&self.db, self.account, collection).await.unwrap();
         let mut rows = Vec::new();
         loop {

@@ -197,8 +197,8 @@ pub(crate) async fn delete(
     let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
     let id = fields.required_id(&["collection_id", "id"], Entity::Collection)?;
     collections::delete(&app.db, caller.account, id, clock::now_us()).await?;
-    app.classifiers.forget_collection(id);
-    app.vectors.forget_collection(caller.account, id).await?;
+    app.classifiers.remove_collection(id);
+    app.vectors.remove_collection(caller.account, id).await?;
     Ok(Envelope::new(None, format!("Entity *{id}* has been deleted"), None))
 }
 
@@ -223,7 +223,7 @@ pub(crate) async fn remove_member(
     let collection = fields.required_id(&["collection_id"], Entity::Collection)?;
     let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
     collections::remove_member(&app.db, caller.account, collection, enrollment, clock::now_us()).await?;
-    app.vectors.forget(caller.account, enrollment, &[collection]).await?;
+    app.vectors.remove_person(caller.account, enrollment, &[collection]).await?;
     Ok(answer("collection updated successfully", collection))
 }
 

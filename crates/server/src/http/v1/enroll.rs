@@ -239,7 +239,7 @@ pub(crate) async fn delete(
     let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
     let id = fields.required_id(&["enrollment_id", "id"], Entity::Enrollment)?;
     let deleted = enrollments::delete(&app.db, caller.account, id, clock::now_us()).await?;
-    app.vectors.forget(caller.account, id, &deleted.collections).await?;
+    app.vectors.remove_person(caller.account, id, &deleted.collections).await?;
     app.blobs.remove_now(&deleted.images).await;
     Ok(Envelope::new(None, format!("Enrollment *{id}* has been deleted"), None))
 }
@@ -266,7 +266,7 @@ pub(crate) async fn delete_embedding(
     let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
     let id = fields.required_id(&["embedding_id"], Entity::Embedding)?;
     let deleted = embeddings::delete(&app.db, caller.account, enrollment, id, clock::now_us()).await?;
-    app.vectors.forget(caller.account, enrollment, &deleted.collections).await?;
+    app.vectors.remove_person(caller.account, enrollment, &deleted.collections).await?;
     app.blobs.remove_now(&deleted.images).await;
     Ok(Envelope::new(None, format!("Embedding *{id}* has been deleted"), None))
 }

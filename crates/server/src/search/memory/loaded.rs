@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use vultus_gallery::Gallery;
-use vultus_store::collections::{self, Member, Reader, Row};
+use vultus_store::collections::{self, Member, MemberEmbedding, Reader};
 use vultus_store::{Db, Id};
 
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::search::Space;
 
 /// A gallery whose subjects are the [numbers](Id::number) of enrollments, and the state of the collection that it is of.
 #[derive(Clone)]
-pub struct Resident {
+pub struct LoadedGallery {
     /// The version of the collection.
     pub version: i64,
     /// When that version came to be.
@@ -23,34 +23,34 @@ pub struct Resident {
     pub gallery: Arc<Gallery<u128>>,
 }
 
-/// The place of a gallery.
+/// The slot of a gallery.
 #[derive(Default)]
-pub struct Place {
+pub struct Slot {
     /// Held while the gallery is built or catches up, so that this is done once however many searches wait for it.
-    pub arriving: tokio::sync::Mutex<()>,
+    pub updating: tokio::sync::Mutex<()>,
     /// Whether an index is being computed.
     pub indexing: AtomicBool,
-    /// How often somebody was to be forgotten.
-    pub forgotten: AtomicU64,
-    resident: RwLock<Option<Resident>>,
+    /// How often somebody was to be removals.
+    pub removals: AtomicU64,
+    loaded: RwLock<Option<LoadedGallery>>,
     /// The gallery that the snapshot is of. Since somebody points to it, one that changes becomes another.
     saved: Mutex<Weak<Gallery<u128>>>,
 }
 
-impl Place {
+impl Slot {
     /// Uses the gallery, if it is there. Changes wait, so be quick.
-    pub fn with<T>(&self, use_it: impl FnOnce(&Resident) -> T) -> Option<T> {
-        self.resident.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(use_it)
+    pub fn with<T>(&self, use_it: impl FnOnce(&LoadedGallery) -> T) -> Option<T> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(use_it)
     }
 
     /// Changes the gallery, if it is there.
-    pub fn change<T>(&self, change: impl FnOnce(&mut Resident) -> T) -> Option<T> {
-        self.resident.write().unwrap_or_else(PoisonError::into_inner).as_mut().map(change)
+    pub fn change<T>(&self, change: impl FnOnce(&mut LoadedGallery) -> T) -> Option<T> {
+        self.loaded.write().unwrap_or_else(PoisonError::into_inner).as_mut().map(change)
     }
 
     /// Puts a gallery here.
-    pub fn set(&self, resident: Resident) {
-        *self.resident.write().unwrap_or_else(PoisonError::into_inner) = Some(resident);
+    pub fn set(&self, loaded: LoadedGallery) {
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
     }
 
     /// Notes that the snapshot is of this gallery.
@@ -70,7 +70,7 @@ impl Place {
     }
 }
 
-impl Resident {
+impl LoadedGallery {
     /// Reads a collection from the store.
     pub async fn build(db: &Db, space: &Space<'_>, threads: usize) -> Result<Self, Error> {
         let mut reader = Reader::open(db, space.account, space.collection).await?;
@@ -109,8 +109,8 @@ impl Resident {
     }
 }
 
-/// What changed since the version of a resident: the members and what the store has of them now. None if that is not known.
-pub async fn news(db: &Db, space: &Space<'_>, of: &Resident) -> Result<Option<(Vec<Id>, Vec<Member>)>, Error> {
+/// What changed since the version of a loaded: the members and what the store has of them now. None if that is not known.
+pub async fn news(db: &Db, space: &Space<'_>, of: &LoadedGallery) -> Result<Option<(Vec<Id>, Vec<Member>)>, Error> {
     let Space { account, collection, model, .. } = *space;
     let Some(changed) = collections::changes(db, account, collection, of.version, of.changed).await? else {
         return Ok(None);
@@ -119,7 +119,7 @@ pub async fn news(db: &Db, space: &Space<'_>, of: &Resident) -> Result<Option<(V
     Ok(Some((changed, members)))
 }
 
-fn add(gallery: &mut Gallery<u128>, page: Vec<Row>, model: &str) {
+fn add(gallery: &mut Gallery<u128>, page: Vec<MemberEmbedding>, model: &str) {
     let dimension = gallery.dimension();
     for row in page.into_iter().filter(|row| row.model == model && row.vector.len() == dimension) {
         gallery.put(row.embedding_id.number(), row.enrollment_id.number(), &row.vector);

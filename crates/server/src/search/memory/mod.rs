@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use vultus_store::{Db, Id, collections};
 
-use self::loaded::{Place, Resident, blocking, news};
+use self::loaded::{LoadedGallery, Slot, blocking, news};
 use self::snapshot::Folder;
 use crate::error::Error;
 use crate::search::{Cache, Hit, Space, VectorIndex};
@@ -31,7 +31,7 @@ pub struct Memory(Arc<Galleries>);
 /// What the tasks share that bring galleries here.
 struct Galleries {
     db: Db,
-    places: Cache<Arc<Place>>,
+    slots: Cache<Arc<Slot>>,
     folder: Folder,
     threads: usize,
     /// Permits to read a whole collection, which occupies a connection to the database for a while.
@@ -45,59 +45,59 @@ impl Memory {
     /// Keeps galleries of at most `capacity` embeddings in all, those that were used last. Snapshots are kept in `folder`; a
     /// search in a large collection takes up to `threads` threads.
     pub fn new(db: Db, capacity: usize, folder: PathBuf, threads: usize) -> Self {
-        let (places, reading) = (Cache::new(capacity), Semaphore::new(READ_AT_A_TIME));
-        Self(Arc::new(Galleries { db, places, folder: Folder(folder), threads, reading }))
+        let (slots, reading) = (Cache::new(capacity), Semaphore::new(READ_AT_A_TIME));
+        Self(Arc::new(Galleries { db, slots, folder: Folder(folder), threads, reading }))
     }
 
-    /// The place of a gallery that is as new as the space is.
-    async fn arrive(&self, space: &Space<'_>) -> Result<Arc<Place>, Error> {
-        let place = self.0.places.get_or_insert(space.collection, Arc::default);
-        if place.is_current(space) {
-            return Ok(place);
+    /// The slot of a gallery that is as new as the space is.
+    async fn bring_up_to_date(&self, space: &Space<'_>) -> Result<Arc<Slot>, Error> {
+        let slot = self.0.slots.get_or_insert(space.collection, Arc::default);
+        if slot.is_current(space) {
+            return Ok(slot);
         }
-        // In a task of its own: a large gallery takes longer than a client waits, and is not begun anew for each.
-        let (galleries, arriving, state) = (self.0.clone(), place.clone(), space.state.clone());
+        // In a task of its own: a large gallery takes longer than a client waits, and is not begun again for each.
+        let (galleries, outdated, state) = (self.0.clone(), slot.clone(), space.state.clone());
         let (account, collection, dimension, model) =
             (space.account, space.collection, space.dimension, space.model.to_owned());
-        let bring = tokio::spawn(async move {
+        let update = tokio::spawn(async move {
             let space = Space { account, collection, state: &state, model: &model, dimension };
             tokio::select! {
-                brought = galleries.bring(&space, &arriving) => brought,
+                updated = galleries.update(&space, &outdated) => updated,
                 // Or everybody would wait for a task that waits for a database that hangs.
                 error = galleries.db.silence() => Err(error.into()),
             }
         });
-        bring.await.map_err(|_| Error::Panicked)??;
-        Ok(place)
+        update.await.map_err(|_| Error::Panicked)??;
+        Ok(slot)
     }
 }
 
 impl Galleries {
-    /// Brings the gallery of a space to its place, as new as the space is.
-    async fn bring(&self, space: &Space<'_>, place: &Arc<Place>) -> Result<(), Error> {
-        let arriving = place.arriving.lock().await;
-        if !place.is_current(space) && !self.catch_up(space, place).await? {
-            self.fetch(space, place).await?;
+    /// Brings the gallery of a space to its slot, as new as the space is.
+    async fn update(&self, space: &Space<'_>, slot: &Arc<Slot>) -> Result<(), Error> {
+        let updating = slot.updating.lock().await;
+        if !slot.is_current(space) && !self.catch_up(space, slot).await? {
+            self.fetch(space, slot).await?;
         }
-        drop(arriving);
-        let embeddings = place.with(|here| here.gallery.len()).unwrap_or_default();
+        drop(updating);
+        let embeddings = slot.with(|here| here.gallery.len()).unwrap_or_default();
         if let Err(too_large) = self.check_budget(embeddings) {
-            self.places.remove(space.collection);
+            self.slots.remove(space.collection);
             return Err(too_large);
         }
-        self.places.weigh(space.collection, embeddings);
-        self.index_when_due(place);
+        self.slots.weigh(space.collection, embeddings);
+        self.index_when_due(slot);
         Ok(())
     }
 
     /// Applies what changed since; false when that is not known.
-    async fn catch_up(&self, space: &Space<'_>, place: &Place) -> Result<bool, Error> {
-        let Some(here) = place.with(|here| (here.model == space.model).then(|| here.clone())).flatten() else {
+    async fn catch_up(&self, space: &Space<'_>, slot: &Slot) -> Result<bool, Error> {
+        let Some(here) = slot.with(|here| (here.model == space.model).then(|| here.clone())).flatten() else {
             return Ok(false);
         };
         let Some((changed, members)) = news(&self.db, space, &here).await? else { return Ok(false) };
         drop(here);
-        place.change(|here| {
+        slot.change(|here| {
             here.apply(&changed, &members, space.dimension);
             (here.version, here.changed) = (space.state.version, space.state.changed);
         });
@@ -105,27 +105,28 @@ impl Galleries {
     }
 
     /// Loads the snapshot and catches up, or else reads the collection from the database.
-    async fn fetch(&self, space: &Space<'_>, place: &Place) -> Result<(), Error> {
+    async fn fetch(&self, space: &Space<'_>, slot: &Slot) -> Result<(), Error> {
         self.check_budget(collections::embedding_count(&self.db, space.account, space.collection).await? as usize)?;
         let (folder, collection, model) = (self.folder.clone(), space.collection, space.model.to_owned());
         let loaded = blocking(move || folder.load(collection, &model)).await?;
-        let fits =
-            |loaded: &Resident| loaded.gallery.dimension() == space.dimension && loaded.version <= space.state.version;
+        let fits = |loaded: &LoadedGallery| {
+            loaded.gallery.dimension() == space.dimension && loaded.version <= space.state.version
+        };
         if let Some(loaded) = loaded.filter(fits) {
-            place.set_saved(&loaded.gallery);
-            place.set(loaded);
-            if place.is_current(space) || self.catch_up(space, place).await? {
+            slot.set_saved(&loaded.gallery);
+            slot.set(loaded);
+            if slot.is_current(space) || self.catch_up(space, slot).await? {
                 return Ok(());
             }
         }
-        let forgotten = place.forgotten.load(Ordering::Acquire);
+        let removals = slot.removals.load(Ordering::Acquire);
         let permit = self.reading.acquire().await.context("galleries are read while the server runs")?;
-        place.set(Resident::build(&self.db, space, self.threads).await?);
+        slot.set(LoadedGallery::build(&self.db, space, self.threads).await?);
         drop(permit);
-        if let Err(error) = self.save(collection, place).await {
+        if let Err(error) = self.save(collection, slot).await {
             tracing::warn!(%collection, %error, "the next start is slow");
         }
-        if place.forgotten.load(Ordering::Acquire) != forgotten {
+        if slot.removals.load(Ordering::Acquire) != removals {
             // Who was deleted after being read must not be left in a file.
             self.remove_snapshot(collection).await?;
         }
@@ -138,47 +139,47 @@ impl Galleries {
     }
 
     /// Writes a snapshot of a gallery that is worth one, unless there is one of it.
-    async fn save(&self, collection: Id, place: &Place) -> Result<(), Error> {
-        let Some(resident) = place.with(Resident::clone) else { return Ok(()) };
-        if resident.gallery.len() < WORTH_A_SNAPSHOT || place.is_saved() {
+    async fn save(&self, collection: Id, slot: &Slot) -> Result<(), Error> {
+        let Some(loaded) = slot.with(LoadedGallery::clone) else { return Ok(()) };
+        if loaded.gallery.len() < WORTH_A_SNAPSHOT || slot.is_saved() {
             return Ok(());
         }
         let folder = self.folder.clone();
-        let saved = blocking(move || folder.save(collection, &resident).map(|()| resident)).await?;
+        let saved = blocking(move || folder.save(collection, &loaded).map(|()| loaded)).await?;
         let saved = saved.with_context(|| format!("cannot write to {}", self.folder.0.display()))?;
-        place.set_saved(&saved.gallery);
+        slot.set_saved(&saved.gallery);
         Ok(())
     }
 
     fn check_budget(&self, embeddings: usize) -> Result<(), Error> {
-        let limit = self.places.capacity();
+        let limit = self.slots.capacity();
         if embeddings > limit { Err(Error::GalleryTooLarge { embeddings, limit }) } else { Ok(()) }
     }
 
     /// Has an index computed for a gallery that has outgrown its last one, while searches go on; changes wait only while it
     /// is put to use.
-    fn index_when_due(&self, place: &Arc<Place>) {
-        let due = place.with(|here| here.gallery.is_training_due()).unwrap_or(false);
-        if !due || place.indexing.swap(true, Ordering::AcqRel) {
+    fn index_when_due(&self, slot: &Arc<Slot>) {
+        let due = slot.with(|here| here.gallery.is_training_due()).unwrap_or(false);
+        if !due || slot.indexing.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (place, threads) = (place.clone(), self.threads);
+        let (slot, threads) = (slot.clone(), self.threads);
         tokio::task::spawn_blocking(move || {
-            if let Some(training) = place.with(|here| here.gallery.training()).flatten() {
+            if let Some(training) = slot.with(|here| here.gallery.training()).flatten() {
                 let trained = training.run();
-                let _arriving = place.arriving.blocking_lock();
-                let forgotten = place.forgotten.load(Ordering::Acquire);
-                if let Some(mut copy) = place.with(Resident::clone) {
+                let _updating = slot.updating.blocking_lock();
+                let removals = slot.removals.load(Ordering::Acquire);
+                if let Some(mut copy) = slot.with(LoadedGallery::clone) {
                     Arc::make_mut(&mut copy.gallery).adopt(trained, threads);
                     // Who was deleted meanwhile must not come back: the next search has another index computed.
-                    place.change(|here| {
-                        if place.forgotten.load(Ordering::Acquire) == forgotten {
+                    slot.change(|here| {
+                        if slot.removals.load(Ordering::Acquire) == removals {
                             *here = copy;
                         }
                     });
                 }
             }
-            place.indexing.store(false, Ordering::Release);
+            slot.indexing.store(false, Ordering::Release);
         });
     }
 }
@@ -191,11 +192,11 @@ impl VectorIndex for Memory {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Vec<Hit>>, Error>> {
         async move {
-            let place = self.arrive(&space).await?;
+            let slot = self.bring_up_to_date(&space).await?;
             let threads = self.0.threads;
             let search = move || {
                 let probes: Vec<&[f32]> = probes.iter().map(Vec::as_slice).collect();
-                place.with(|here| here.gallery.search_many(&probes, limit, threads)).unwrap_or_default()
+                slot.with(|here| here.gallery.search_many(&probes, limit, threads)).unwrap_or_default()
             };
             let found = blocking(search).await?;
             let hit = |found: vultus_gallery::Candidate<u128>| Hit {
@@ -207,12 +208,12 @@ impl VectorIndex for Memory {
         .boxed()
     }
 
-    fn forget<'a>(&'a self, _: Id, enrollment: Id, collections: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
+    fn remove_person<'a>(&'a self, _: Id, enrollment: Id, collections: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
         async move {
             for collection in collections {
-                if let Some(place) = self.0.places.get(*collection) {
-                    place.forgotten.fetch_add(1, Ordering::AcqRel);
-                    place.change(|here| Arc::make_mut(&mut here.gallery).remove_subject(&enrollment.number()));
+                if let Some(slot) = self.0.slots.get(*collection) {
+                    slot.removals.fetch_add(1, Ordering::AcqRel);
+                    slot.change(|here| Arc::make_mut(&mut here.gallery).remove_subject(&enrollment.number()));
                 }
                 self.0.remove_snapshot(*collection).await?;
             }
@@ -221,12 +222,12 @@ impl VectorIndex for Memory {
         .boxed()
     }
 
-    fn forget_collection(&self, _: Id, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
+    fn remove_collection(&self, _: Id, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
         async move {
-            if let Some(place) = self.0.places.get(collection) {
-                place.forgotten.fetch_add(1, Ordering::AcqRel);
+            if let Some(slot) = self.0.slots.get(collection) {
+                slot.removals.fetch_add(1, Ordering::AcqRel);
             }
-            self.0.places.remove(collection);
+            self.0.slots.remove(collection);
             self.0.remove_snapshot(collection).await
         }
         .boxed()
@@ -234,8 +235,8 @@ impl VectorIndex for Memory {
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
         async move {
-            for (collection, place) in self.0.places.all() {
-                self.0.save(collection, &place).await?;
+            for (collection, slot) in self.0.slots.all() {
+                self.0.save(collection, &slot).await?;
             }
             Ok(())
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use vultus_gallery::Gallery;
 use vultus_store::Id;
 
-use super::loaded::Resident;
+use super::loaded::LoadedGallery;
 
 /// Extension of a file that is being written.
 const UNFINISHED: &str = "new";
@@ -27,26 +27,26 @@ impl Folder {
     }
 
     /// Writes a gallery; the file of before stays until it is complete.
-    pub fn save(&self, collection: Id, resident: &Resident) -> io::Result<()> {
+    pub fn save(&self, collection: Id, loaded: &LoadedGallery) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
         let path = self.file(collection);
         let new = path.with_extension(UNFINISHED);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         let mut out = BufWriter::with_capacity(1 << 20, file);
-        out.write_all(&resident.version.to_le_bytes())?;
-        out.write_all(&resident.changed.to_le_bytes())?;
-        let stamp = stamp(resident.version, resident.changed, &resident.model);
-        resident.gallery.save(&mut out, &stamp, |subject, bytes| bytes.extend(subject.to_le_bytes()))?;
+        out.write_all(&loaded.version.to_le_bytes())?;
+        out.write_all(&loaded.changed.to_le_bytes())?;
+        let stamp = stamp(loaded.version, loaded.changed, &loaded.model);
+        loaded.gallery.save(&mut out, &stamp, |subject, bytes| bytes.extend(subject.to_le_bytes()))?;
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(new, path)?;
         File::open(&self.0)?.sync_all()
     }
 
     /// Reads a gallery of embeddings by `model`; none where the file is missing, damaged or of something else.
-    pub fn load(&self, collection: Id, model: &str) -> Option<Resident> {
+    pub fn load(&self, collection: Id, model: &str) -> Option<LoadedGallery> {
         let path = self.file(collection);
         match load(&path, model) {
-            Ok(resident) => Some(resident),
+            Ok(loaded) => Some(loaded),
             Err(error) if error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::NotFound) => {
                 None
             }
@@ -71,7 +71,7 @@ impl Folder {
     }
 }
 
-fn load(path: &Path, model: &str) -> anyhow::Result<Resident> {
+fn load(path: &Path, model: &str) -> anyhow::Result<LoadedGallery> {
     let mut input = BufReader::with_capacity(1 << 20, File::open(path)?);
     let mut number = || {
         let mut bytes = [0; 8];
@@ -80,7 +80,7 @@ fn load(path: &Path, model: &str) -> anyhow::Result<Resident> {
     let (version, changed) = (number()?, number()?);
     let decode = |bytes: &[u8]| bytes.try_into().ok().map(u128::from_le_bytes);
     let gallery = Gallery::load(&mut input, &stamp(version, changed, model), decode)?;
-    Ok(Resident { version, changed, model: model.to_owned(), gallery: Arc::new(gallery) })
+    Ok(LoadedGallery { version, changed, model: model.to_owned(), gallery: Arc::new(gallery) })
 }
 
 fn stamp(version: i64, changed: i64, model: &str) -> Vec<u8> {

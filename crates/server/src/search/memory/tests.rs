@@ -111,13 +111,13 @@ async fn changes_are_seen_by_the_next_search_without_a_rebuild() {
     assert_eq!(world.find(1).await, None);
     let ada = world.enroll([1].into_iter()).await;
     assert!(exactly(ada)(world.find(1).await));
-    let place = world.memory.0.places.get(world.collection).unwrap();
-    let before = place.with(|here| Arc::as_ptr(&here.gallery)).unwrap();
+    let slot = world.memory.0.slots.get(world.collection).unwrap();
+    let before = slot.with(|here| Arc::as_ptr(&here.gallery)).unwrap();
     let bob = world.enroll([2].into_iter()).await;
     assert!(exactly(bob)(world.find(2).await) && exactly(ada)(world.find(1).await));
     remove_member(&world.db, world.account, world.collection, ada, crate::clock::now_us()).await.unwrap();
     assert_eq!(world.find(1).await.map(|hit| hit.enrollment), Some(bob), "who left is not found");
-    assert_eq!(place.with(|here| Arc::as_ptr(&here.gallery)), Some(before), "it is the same gallery");
+    assert_eq!(slot.with(|here| Arc::as_ptr(&here.gallery)), Some(before), "it is the same gallery");
 }
 
 #[tokio::test]
@@ -128,10 +128,10 @@ async fn a_deleted_person_is_dropped_from_memory_and_disk_at_once() {
     assert!(world.snapshot().exists());
     let unfinished = world.snapshot().with_extension("new");
     std::fs::write(&unfinished, "of a server that was killed").unwrap();
-    world.memory.forget(world.account, last, &[world.collection]).await.unwrap();
+    world.memory.remove_person(world.account, last, &[world.collection]).await.unwrap();
     assert!(!world.snapshot().exists() && !unfinished.exists());
-    let place = world.memory.0.places.get(world.collection).unwrap();
-    let kept = place.with(|here| here.gallery.keys_of(&last.number()).count());
+    let slot = world.memory.0.slots.get(world.collection).unwrap();
+    let kept = slot.with(|here| here.gallery.keys_of(&last.number()).count());
     assert_eq!(kept, Some(0));
 }
 
@@ -143,9 +143,9 @@ async fn who_is_deleted_while_a_gallery_is_built_is_not_left_in_its_file() {
         while world.memory.0.reading.available_permits() == READ_AT_A_TIME {
             tokio::task::yield_now().await;
         }
-        let place = world.memory.0.places.get(world.collection).unwrap();
-        assert!(place.with(|_| ()).is_none(), "it is not there yet");
-        world.memory.forget(world.account, last, &[world.collection]).await.unwrap();
+        let slot = world.memory.0.slots.get(world.collection).unwrap();
+        assert!(slot.with(|_| ()).is_none(), "it is not there yet");
+        world.memory.remove_person(world.account, last, &[world.collection]).await.unwrap();
     };
     tokio::join!(world.find(1), deleting);
     assert!(!world.snapshot().exists());
@@ -157,9 +157,9 @@ async fn a_restart_reads_the_snapshot_and_catches_up() {
     world.enroll_enough().await;
     world.find(1).await;
     // Somebody who is in no database: only the snapshot can know of them.
-    let place = world.memory.0.places.get(world.collection).unwrap();
+    let slot = world.memory.0.slots.get(world.collection).unwrap();
     let ghost = new_id(Kind::Enrollment);
-    place.change(|here| Arc::make_mut(&mut here.gallery).put(7, ghost.number(), &vector(90_001)));
+    slot.change(|here| Arc::make_mut(&mut here.gallery).put(7, ghost.number(), &vector(90_001)));
     world.memory.close().await.unwrap();
     let late = world.enroll([90_002].into_iter()).await;
     world.restart();
@@ -168,7 +168,7 @@ async fn a_restart_reads_the_snapshot_and_catches_up() {
 
     std::fs::write(world.snapshot(), b"nothing of use, and longer than the header of a snapshot").unwrap();
     world.restart();
-    assert!(!exactly(ghost)(world.find(90_001).await), "a damaged one is made anew");
+    assert!(!exactly(ghost)(world.find(90_001).await), "a damaged one is made again");
     assert!(exactly(late)(world.find(90_002).await));
 }
 
@@ -223,9 +223,9 @@ async fn a_client_that_gives_up_does_not_undo_what_others_wait_for() {
         dimension: DIMENSION,
     };
     assert!(world.memory.search(space, vec![vector(1)], 1).now_or_never().is_none(), "it takes a while");
-    let place = world.memory.0.places.get(world.collection).unwrap();
+    let slot = world.memory.0.slots.get(world.collection).unwrap();
     for _ in 0..1_000 {
-        if place.is_current(&space) {
+        if slot.is_current(&space) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vultus_milvus::{Client, Stamp, Table};
-use vultus_store::cursors::{Cursor, Cursors, Followed};
+use vultus_store::collections::CollectionKey;
+use vultus_store::cursors::{Cursor, Cursors};
 use vultus_store::{Db, collections};
 
 use super::writer::{self, Writer};
@@ -20,125 +21,131 @@ pub(super) struct Follower {
     pub cursors: Cursors,
     pub model: Model,
     client: Client,
-    engine: Mutex<Option<Arc<Engine>>>,
+    opened: Mutex<Option<Arc<OpenTable>>>,
     opening: tokio::sync::Mutex<()>,
-    places: Cache<Arc<Place>>,
+    progress: Cache<Arc<Progress>>,
 }
 
 /// A table in Milvus.
-pub(super) struct Engine {
-    pub table: Table,
-    /// The table's name and number: one that was made anew has to be filled anew.
+pub(super) struct OpenTable {
+    pub rows: Table,
+    /// The table's name and number: one that was made again has to be filled again.
     pub name: String,
 }
 
-impl Engine {
+impl OpenTable {
     /// The moment of the last write for a collection: at the latest now, where it is not known.
     async fn last_write(&self, cursor: Cursor) -> Result<Stamp, Error> {
-        if cursor.written == 0 { Ok(self.table.now().await?) } else { Ok(Stamp(cursor.written as u64)) }
+        if cursor.written == 0 { Ok(self.rows.now().await?) } else { Ok(Stamp(cursor.written as u64)) }
     }
 }
 
 /// What this process knows of a collection in Milvus.
 #[derive(Default)]
-struct Place {
+struct Progress {
     /// Held while Milvus is brought up to date, so that this is done once however many searches wait for it.
-    arriving: tokio::sync::Mutex<()>,
-    seen: Mutex<Option<(Arc<Engine>, Cursor)>>,
+    updating: tokio::sync::Mutex<()>,
+    seen: Mutex<Option<(Arc<OpenTable>, Cursor)>>,
 }
 
-impl Place {
+impl Progress {
     /// Where Milvus is, if that is far enough.
-    fn seen(&self, engine: &Engine, version: i64) -> Option<Cursor> {
+    fn seen(&self, table: &OpenTable, version: i64) -> Option<Cursor> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let (of, cursor) = seen.as_ref()?;
-        (of.name == engine.name && cursor.version >= version).then_some(*cursor)
+        (of.name == table.name && cursor.version >= version).then_some(*cursor)
     }
 
-    fn set(&self, engine: Arc<Engine>, cursor: Cursor) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((engine, cursor));
+    fn set(&self, table: Arc<OpenTable>, cursor: Cursor) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((table, cursor));
     }
 }
 
 impl Follower {
     pub fn new(db: Db, cursors: Cursors, client: Client, model: Model) -> Self {
-        let (engine, opening, places) = (Mutex::default(), tokio::sync::Mutex::default(), Cache::new(REMEMBERED));
-        Self { db, cursors, model, client, engine, opening, places }
+        let (opened, opening, progress) = (Mutex::default(), tokio::sync::Mutex::default(), Cache::new(REMEMBERED));
+        Self { db, cursors, model, client, opened, opening, progress }
     }
 
     /// The table, made where there is none.
-    pub async fn engine(&self) -> Result<Arc<Engine>, Error> {
+    pub async fn table(&self) -> Result<Arc<OpenTable>, Error> {
         let _alone = self.opening.lock().await;
-        if let Some(engine) = self.slot().clone() {
-            return Ok(engine);
+        if let Some(table) = self.opened().clone() {
+            return Ok(table);
         }
         let name = table_name(&self.model);
         // One node at a time, or they would all make it.
         let _lock = self.cursors.lock(&name).await?;
-        let table = Table::open(&self.client, &name, self.model.dimension).await?;
-        let engine = Arc::new(Engine { name: format!("{name}#{}", table.id), table });
-        *self.slot() = Some(engine.clone());
-        Ok(engine)
+        let rows = Table::open(&self.client, &name, self.model.dimension).await?;
+        let table = Arc::new(OpenTable { name: format!("{name}#{}", rows.id), rows });
+        *self.opened() = Some(table.clone());
+        Ok(table)
     }
 
-    /// Passes a result on, and looks at the table anew after a failure: it may not be there any more.
+    /// Passes a result on, and looks at the table again after a failure: it may not be there any more.
     pub fn noticed<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if matches!(result, Err(Error::Unavailable { .. })) {
-            *self.slot() = None;
+            *self.opened() = None;
         }
         result
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<Arc<Engine>>> {
-        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    fn opened(&self) -> MutexGuard<'_, Option<Arc<OpenTable>>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The table when it is as new as the space is, and the moment that a search in it has to see.
-    pub async fn arrive(self: &Arc<Self>, space: &Space<'_>) -> Result<(Arc<Engine>, Stamp), Error> {
-        let engine = self.engine().await?;
-        let place = self.places.get_or_insert(space.collection, Arc::default);
+    pub async fn bring_up_to_date(self: &Arc<Self>, space: &Space<'_>) -> Result<(Arc<OpenTable>, Stamp), Error> {
+        let table = self.table().await?;
+        let progress = self.progress.get_or_insert(space.collection, Arc::default);
         let version = space.state.version;
-        let cursor = if let Some(cursor) = place.seen(&engine, version) {
+        let cursor = if let Some(cursor) = progress.seen(&table, version) {
             cursor
         } else {
-            // In a task of its own: the first time takes longer than a client waits, and is not begun anew for each.
-            let of = Followed { account: space.account, collection: space.collection };
-            let (follower, engine, place) = (self.clone(), engine.clone(), place.clone());
-            let bring = tokio::spawn(async move { follower.bring(engine, &place, of, version).await });
-            let cursor = bring.await.map_err(|_| Error::Panicked)??;
-            self.places.weigh(space.collection, 1);
+            // In a task of its own: the first time takes longer than a client waits, and is not begun again for each.
+            let of = CollectionKey { account: space.account, collection: space.collection };
+            let (follower, table, progress) = (self.clone(), table.clone(), progress.clone());
+            let update = tokio::spawn(async move { follower.update(table, &progress, of, version).await });
+            let cursor = update.await.map_err(|_| Error::Panicked)??;
+            self.progress.weigh(space.collection, 1);
             cursor
         };
-        let seen = engine.last_write(cursor).await?;
-        Ok((engine, seen))
+        let seen = table.last_write(cursor).await?;
+        Ok((table, seen))
     }
 
-    async fn bring(&self, engine: Arc<Engine>, place: &Place, of: Followed, version: i64) -> Result<Cursor, Error> {
-        let _alone = place.arriving.lock().await;
-        if let Some(cursor) = place.seen(&engine, version) {
+    async fn update(
+        &self,
+        table: Arc<OpenTable>,
+        progress: &Progress,
+        of: CollectionKey,
+        version: i64,
+    ) -> Result<Cursor, Error> {
+        let _alone = progress.updating.lock().await;
+        if let Some(cursor) = progress.seen(&table, version) {
             return Ok(cursor);
         }
-        let cursor = self.follow(&engine, of, version).await?;
-        place.set(engine, cursor);
+        let cursor = self.follow(&table, of, version).await?;
+        progress.set(table, cursor);
         Ok(cursor)
     }
 
     /// Brings the table up to date with a collection of at least this version.
-    async fn follow(&self, engine: &Engine, of: Followed, version: i64) -> Result<Cursor, Error> {
-        let held = self.cursors.hold(of, &engine.name).await?;
+    async fn follow(&self, table: &OpenTable, of: CollectionKey, version: i64) -> Result<Cursor, Error> {
+        let held = self.cursors.hold(of, &table.name).await?;
         if held.cursor.version >= version {
             return Ok(held.cursor);
         }
         held.begin().await?;
-        let cursor = self.catch_up(engine, of, held.cursor).await?;
+        let cursor = self.catch_up(table, of, held.cursor).await?;
         held.save(cursor).await?;
         Ok(cursor)
     }
 
     /// Writes what changed since, or else everything.
-    async fn catch_up(&self, engine: &Engine, of: Followed, from: Cursor) -> Result<Cursor, Error> {
-        let writer = Writer::new(self, engine, of);
-        let seen = engine.last_write(from).await?;
+    async fn catch_up(&self, table: &OpenTable, of: CollectionKey, from: Cursor) -> Result<Cursor, Error> {
+        let writer = Writer::new(self, table, of);
+        let seen = table.last_write(from).await?;
         let state = collections::state(&self.db, of.account, of.collection).await?;
         let changes = collections::changes(&self.db, of.account, of.collection, from.version, from.changed).await?;
         let Some(changed) = changes else { return Ok(writer.write_all(seen, false).await?.cursor) };
@@ -147,35 +154,35 @@ impl Follower {
     }
 
     /// Brings Milvus up to date with a collection as it is now.
-    pub async fn follow_to_the_end(&self, of: Followed) -> Result<(), Error> {
-        let engine = self.engine().await?;
+    pub async fn follow_to_the_end(&self, of: CollectionKey) -> Result<(), Error> {
+        let table = self.table().await?;
         match collections::state(&self.db, of.account, of.collection).await {
-            Ok(state) => self.follow(&engine, of, state.version).await.map(drop),
+            Ok(state) => self.follow(&table, of, state.version).await.map(drop),
             Err(vultus_store::Error::Gone { .. } | vultus_store::Error::NotFound { .. }) => self.clear(of).await,
             Err(error) => Err(error.into()),
         }
     }
 
     /// Removes a collection that is gone.
-    pub async fn clear(&self, of: Followed) -> Result<(), Error> {
-        let engine = self.engine().await?;
-        let held = self.cursors.hold(of, &engine.name).await?;
-        writer::clear(&engine.table, of.collection).await?;
-        self.places.remove(of.collection);
+    pub async fn clear(&self, of: CollectionKey) -> Result<(), Error> {
+        let table = self.table().await?;
+        let held = self.cursors.hold(of, &table.name).await?;
+        writer::clear(&table.rows, of.collection).await?;
+        self.progress.remove(of.collection);
         Ok(held.remove().await?)
     }
 
     /// Does what a failure, an end of a process, or a change that nobody has searched since, has left to do.
-    pub async fn tend(&self) -> Result<(), Error> {
-        let engine = self.engine().await?;
-        for of in self.cursors.behind(&engine.name).await? {
+    pub async fn maintain(&self) -> Result<(), Error> {
+        let table = self.table().await?;
+        for of in self.cursors.behind(&table.name).await? {
             self.follow_to_the_end(of).await?;
         }
-        for of in self.cursors.gone(&engine.name).await? {
+        for of in self.cursors.gone(&table.name).await? {
             self.clear(of).await?;
         }
-        for other in self.cursors.other_engines(&engine.name).await? {
-            // Of a model that is not in use any more; or this table, before it was made anew.
+        for other in self.cursors.other_engines(&table.name).await? {
+            // Of a model that is not in use any more; or this table, before it was made again.
             let name = other.split('#').next().unwrap_or_default();
             if name != table_name(&self.model) {
                 Table::drop(&self.client, name).await?;

@@ -15,11 +15,12 @@ use anyhow::Context as _;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use vultus_milvus::Client;
-use vultus_store::cursors::{Cursors, Followed};
+use vultus_store::collections::CollectionKey;
+use vultus_store::cursors::Cursors;
 use vultus_store::{Db, Id, vectors};
 
 use self::follower::Follower;
-use super::{Check, Hit, Space, VectorIndex};
+use super::{Comparison, Hit, Space, VectorIndex};
 use crate::error::Error;
 use crate::model::Model;
 
@@ -40,12 +41,12 @@ impl Milvus {
     }
 
     async fn search(&self, space: &Space<'_>, probes: &[Vec<f32>], limit: usize) -> Result<Vec<Vec<Hit>>, Error> {
-        let (engine, seen) = self.0.arrive(space).await?;
+        let (table, seen) = self.0.bring_up_to_date(space).await?;
         let partition = space.collection.to_string();
         let breadth = vectors::breadth(space.state.members);
         let mut found = Vec::new();
         for rows in vectors::rounds(limit) {
-            let hits = engine.table.search(&partition, probes, rows, breadth, seen).await?;
+            let hits = table.rows.search(&partition, probes, rows, breadth, seen).await?;
             let all = hits.iter().all(|hits| hits.len() < rows);
             found = hits.into_iter().map(|hits| people(hits, limit)).collect::<Vec<_>>();
             if all || found.iter().all(|people| people.len() == limit) {
@@ -66,11 +67,11 @@ impl VectorIndex for Milvus {
         async move { self.0.noticed(self.search(&space, &probes, limit).await) }.boxed()
     }
 
-    /// What cannot be done now is done by [`tend`](VectorIndex::tend): the person is deleted, and cannot be found.
-    fn forget<'a>(&'a self, account: Id, _: Id, collections: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
+    /// What cannot be done now is done by [`maintain`](VectorIndex::maintain): the person is deleted, and cannot be found.
+    fn remove_person<'a>(&'a self, account: Id, _: Id, collections: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
         async move {
             for collection in collections {
-                let of = Followed { account, collection: *collection };
+                let of = CollectionKey { account, collection: *collection };
                 or_later(self.0.noticed(self.0.follow_to_the_end(of).await), "embeddings to remove");
             }
             Ok(())
@@ -78,20 +79,23 @@ impl VectorIndex for Milvus {
         .boxed()
     }
 
-    /// What cannot be done now is done by [`tend`](VectorIndex::tend).
-    fn forget_collection(&self, account: Id, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
+    /// What cannot be done now is done by [`maintain`](VectorIndex::maintain).
+    fn remove_collection(&self, account: Id, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
         async move {
-            or_later(self.0.noticed(self.0.clear(Followed { account, collection }).await), "a collection to remove");
+            or_later(
+                self.0.noticed(self.0.clear(CollectionKey { account, collection }).await),
+                "a collection to remove",
+            );
             Ok(())
         }
         .boxed()
     }
 
-    fn tend(&self) -> BoxFuture<'_, Result<(), Error>> {
-        async move { self.0.noticed(self.0.tend().await) }.boxed()
+    fn maintain(&self) -> BoxFuture<'_, Result<(), Error>> {
+        async move { self.0.noticed(self.0.maintain().await) }.boxed()
     }
 
-    fn check(&self) -> BoxFuture<'_, Result<Option<Check>, Error>> {
+    fn check(&self) -> BoxFuture<'_, Result<Option<Comparison>, Error>> {
         async move { self.0.check().await.map(Some) }.boxed()
     }
 
@@ -112,7 +116,7 @@ fn people(hits: Vec<(String, f32)>, limit: usize) -> Vec<Hit> {
     vectors::distinct(found, limit).into_iter().map(|(enrollment, cosine)| Hit { enrollment, cosine }).collect()
 }
 
-/// Tells that something is left to [`tend`](VectorIndex::tend) when it cannot be done now.
+/// Tells that something is left to [`maintain`](VectorIndex::maintain) when it cannot be done now.
 fn or_later(done: Result<(), Error>, what: &'static str) {
     if let Err(error) = done {
         let error = format!("{:#}", anyhow::Error::from(error));

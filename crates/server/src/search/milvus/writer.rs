@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use vultus_milvus::{Row, Stamp, Table};
+use vultus_store::collections::CollectionKey;
 use vultus_store::collections::{self, Reader};
-use vultus_store::cursors::{Cursor, Followed};
+use vultus_store::cursors::Cursor;
 use vultus_store::vectors::unit;
 use vultus_store::{Db, Id};
 
-use super::follower::{Engine, Follower};
+use super::follower::{Follower, OpenTable};
 use crate::error::Error;
 use crate::model::Model;
 
@@ -26,7 +27,7 @@ pub(super) struct Writer<'a> {
     db: &'a Db,
     table: &'a Table,
     model: &'a Model,
-    of: Followed,
+    of: CollectionKey,
     /// The collection's id, its partition key in Milvus.
     space: String,
 }
@@ -39,14 +40,14 @@ pub(super) struct Written {
 }
 
 impl<'a> Writer<'a> {
-    pub fn new(follower: &'a Follower, engine: &'a Engine, of: Followed) -> Self {
-        let (db, table, model) = (&follower.db, &engine.table, &follower.model);
+    pub fn new(follower: &'a Follower, table: &'a OpenTable, of: CollectionKey) -> Self {
+        let (db, table, model) = (&follower.db, &table.rows, &follower.model);
         Self { db, table, model, of, space: of.collection.to_string() }
     }
 
     /// Makes the rows of these people what the database has of them. `seen` is the moment of the last write.
     pub async fn write(&self, people: &[Id], mut seen: Stamp) -> Result<Stamp, Error> {
-        let Followed { account, collection } = self.of;
+        let CollectionKey { account, collection } = self.of;
         for people in people.chunks(PEOPLE) {
             let ranges: Vec<Range<String>> = people.iter().map(|id| self.keys_below(&id.to_string())).collect();
             let there = self.table.keys(&self.space, &ranges, seen).await?;
@@ -68,8 +69,8 @@ impl<'a> Writer<'a> {
         Ok(seen)
     }
 
-    /// Makes all rows what the database has, and also writes those anew that are there if `afresh`.
-    pub async fn write_all(&self, mut seen: Stamp, afresh: bool) -> Result<Written, Error> {
+    /// Makes all rows what the database has, and writes those again that are there if `again`.
+    pub async fn write_all(&self, mut seen: Stamp, again: bool) -> Result<Written, Error> {
         let mut there: HashSet<String> = all_keys(self.table, self.of.collection, seen).await?.into_iter().collect();
         let mut reader = Reader::open(self.db, self.of.account, self.of.collection).await?;
         let (mut people, mut inserted) = (0, 0);
@@ -84,10 +85,10 @@ impl<'a> Writer<'a> {
                 people += u64::from(last.replace(row.enrollment_id) != Some(row.enrollment_id));
                 let key = self.key(row.enrollment_id, row.embedding_id);
                 let is_there = there.remove(&key);
-                if is_there && afresh {
+                if is_there && again {
                     stale.push(key.clone());
                 }
-                if !is_there || afresh {
+                if !is_there || again {
                     missing.push(Row { key, vector: unit(&row.vector) });
                 }
             }
@@ -113,7 +114,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Whether an embedding has a row in Milvus.
-    pub fn takes(&self, row: &collections::Row) -> bool {
+    pub fn takes(&self, row: &collections::MemberEmbedding) -> bool {
         row.model == self.model.name && row.vector.len() == self.model.dimension
     }
 

@@ -109,7 +109,7 @@ pub enum Checked {
 
 /// One check digit, computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Check {
+pub struct CheckDigit {
     /// What it is of.
     pub of: Checked,
     /// The character at its place.
@@ -162,7 +162,7 @@ pub struct Mrz {
     /// Optional data, in the order of the lines, without the rest of a long number.
     pub optional: Vec<String>,
     /// Every check digit of the format, the composite one last.
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckDigit>,
     /// What was read otherwise; empty from [`parse`].
     pub corrections: Vec<Correction>,
 }
@@ -258,22 +258,22 @@ fn read(format: Format, lines: Vec<String>, today: Date) -> Mrz {
 }
 
 /// All check digits of a layout.
-fn checks(layout: &Layout, lines: &[String]) -> Vec<Check> {
+fn checks(layout: &Layout, lines: &[String]) -> Vec<CheckDigit> {
     layout.digits.iter().map(|digit| check(layout, digit, lines)).collect()
 }
 
-fn check(layout: &Layout, digit: &Digit, lines: &[String]) -> Check {
+fn check(layout: &Layout, digit: &Digit, lines: &[String]) -> CheckDigit {
     let Digit { of, over, at } = *digit;
     let printed = char::from(lines[at.0].as_bytes()[at.1]);
     let covered = || over.iter().flat_map(|span: &Span| span.of(lines).bytes());
     if let (Checked::Number, Some((rest, printed))) = (of, continuation(layout, lines)) {
         let computed = check_digit(covered().chain(rest.bytes()));
-        return Check { of, printed, computed, holds: holds(printed, computed), continued: true };
+        return CheckDigit { of, printed, computed, holds: holds(printed, computed), continued: true };
     }
     let computed = check_digit(covered());
     // 9303 part 4 lets the digit of empty optional data be a filler.
     let blank = of == Checked::Optional && printed == '<' && covered().all(|b| b == b'<');
-    Check { of, printed, computed, holds: blank || holds(printed, computed), continued: false }
+    CheckDigit { of, printed, computed, holds: blank || holds(printed, computed), continued: false }
 }
 
 fn holds(printed: char, computed: u8) -> bool {
