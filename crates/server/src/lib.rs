@@ -7,6 +7,7 @@ pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod descriptors;
 pub mod error;
 pub mod fetch;
 pub mod flows;

@@ -3,16 +3,16 @@
 pub mod collections;
 pub mod keys;
 pub mod lists;
+mod log;
 pub mod models;
 pub mod reembed;
 pub mod serve;
 pub mod vectors;
 pub mod worker;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 
 use anyhow::Context as _;
-use tracing_subscriber::EnvFilter;
 use vultus_store::Db;
 
 use crate::config::Data;
@@ -27,17 +27,9 @@ pub struct Cli {
     log: String,
     /// Form of the log.
     #[arg(long, env = "VULTUS_LOG_FORMAT", default_value = "text", global = true, value_name = "FORMAT")]
-    log_format: LogFormat,
+    log_format: log::Format,
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -66,7 +58,7 @@ impl Cli {
     /// # Errors
     /// What went wrong and what to do, for the operator.
     pub fn run(self) -> anyhow::Result<()> {
-        init_log(&self.log, self.log_format)?;
+        let _log = log::start(&self.log, self.log_format)?;
         tls::install();
         match self.command {
             Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
@@ -89,19 +81,6 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 async fn open(data: &Data) -> anyhow::Result<Db> {
     secret::prepare_dir(&data.data_dir)?;
     Db::connect(&data.database_url()).await.context("cannot open the database: see --database-url and --data-dir")
-}
-
-/// The log goes to standard error; standard output is for results.
-fn init_log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| anyhow::anyhow!("--log is not a filter ({error}): give a level such as info"))?;
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
 }
 
 /// Writes a result to standard output.

@@ -16,7 +16,7 @@ use crate::jobs::{self, Tools};
 use crate::lists::{self, Schedule};
 use crate::pools::Pool;
 use crate::secret::Secret;
-use crate::{fetch, http, secret};
+use crate::{descriptors, fetch, http, secret};
 
 /// Arguments of `vultus serve`.
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,8 @@ pub struct Args {
 /// # Errors
 /// What keeps the server from starting, and what to do about it.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let config = args.config;
+    let mut config = args.config;
+    descriptors::make_room(&mut config.http)?;
     secret::prepare_dir(&config.data.data_dir)?;
     let secret = secret::load(&config.data)?;
     // Before the models are fetched, which takes long, for an address that cannot be had.
@@ -104,10 +105,14 @@ async fn mint_first_key(app: &App, address: SocketAddr) -> anyhow::Result<()> {
     let key = keys::mint(&app.db, &app.secret, &new).await?.text;
     let host =
         if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
-    print(&format!(
+    let shown = print(&format!(
         "The first API key, of the account \"default\". It is shown this once:\n\n  {key}\n\nTry it:\n\n  \
          curl -H 'x-api-key: {key}' --data-binary @testdata/collins.jpg http://{host}/v1/facedetect\n"
-    ))
+    ));
+    if let Err(error) = shown {
+        tracing::error!("the first API key could not be shown ({error:#}): make another with `vultus keys create`");
+    }
+    Ok(())
 }
 
 /// Resolves on SIGTERM or SIGINT.
