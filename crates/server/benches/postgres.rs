@@ -61,9 +61,13 @@ struct Space {
 async fn search(size: usize) -> anyhow::Result<()> {
     let (world, database) = (World::new(), Database::on_postgres().await);
     let db = Db::connect(&database.url()).await?;
-    let account = accounts::get_or_insert(&db, new_id(Kind::Account)?, "bench", now_us()).await?.id;
+    let mut tx = db.write_unlocked().await?;
+    let account = accounts::get_or_insert(&mut tx, new_id(Kind::Account)?, "bench", now_us()).await?.id;
+    tx.commit().await?;
     let new = NewCollection { id: new_id(Kind::Collection)?, name: "bench", unknowns: true };
-    collections::insert(&db, account, &new, now_us()).await?;
+    let mut tx = db.write(account).await?;
+    collections::insert(&mut tx, account, &new, now_us()).await?;
+    tx.commit().await?;
     let space = Space { db, account, collection: new.id };
     let start = Instant::now();
     let (ids, gallery) = fill(&space, &world, size).await?;
@@ -107,7 +111,11 @@ async fn fill(space: &Space, world: &World, size: usize) -> anyhow::Result<(Vec<
                 embeddings: vectors.into_iter().map(embedding).collect::<Result<_, _>>()?,
             });
         }
-        enrollments::insert_all(&space.db, space.account, &batch, now_us()).await?;
+        let mut tx = space.db.write(space.account).await?;
+        for new in &batch {
+            enrollments::insert(&mut tx, space.account, new, now_us()).await?;
+        }
+        tx.commit().await?;
         ids.extend(batch.iter().map(|one| one.id));
     }
     Ok((ids, gallery))

@@ -109,7 +109,9 @@ pub async fn import(
     let mut lines = Lines::new(input)?;
     let id = app::new_id(Kind::Collection)?;
     let new = NewCollection { id, name: name.unwrap_or(&lines.head.name), unknowns: lines.head.unknowns };
-    collections::insert(db, account, &new, clock::now_us()).await?;
+    let mut tx = db.write(account).await?;
+    collections::insert(&mut tx, account, &new, clock::now_us()).await?;
+    tx.commit().await?;
     let mut stored = Vec::new();
     let imported = members(db, account, id, &mut lines, model, &mut stored).await;
     let Err(error) = imported else { return Ok(id) };
@@ -123,9 +125,13 @@ pub async fn import(
 
 async fn undo(db: &Db, account: Id, collection: Id, stored: &[Id]) -> vultus_store::Result<()> {
     for enrollment in stored {
-        enrollments::delete(db, account, *enrollment, clock::now_us()).await?;
+        let mut tx = db.write(account).await?;
+        enrollments::delete(&mut tx, account, *enrollment, clock::now_us()).await?;
+        tx.commit().await?;
     }
-    collections::delete(db, account, collection, clock::now_us()).await
+    let mut tx = db.write(account).await?;
+    collections::delete(&mut tx, account, collection, clock::now_us()).await?;
+    tx.commit().await
 }
 
 async fn members<R: BufRead>(
@@ -146,7 +152,11 @@ async fn members<R: BufRead>(
         if batch.is_empty() {
             return Ok(());
         }
-        enrollments::insert_all(db, account, &batch, clock::now_us()).await?;
+        let mut tx = db.write(account).await?;
+        for new in &batch {
+            enrollments::insert(&mut tx, account, new, clock::now_us()).await?;
+        }
+        tx.commit().await?;
         stored.extend(batch.iter().map(|new| new.id));
     }
 }

@@ -3,6 +3,7 @@
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
+use crate::tx::Tx;
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,13 +20,11 @@ pub struct Account {
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn get_or_insert(db: &Db, id: Id, name: &str, now: Micros) -> Result<Account> {
-    let mut tx = db.write_unlocked().await?;
+pub async fn get_or_insert(tx: &mut Tx, id: Id, name: &str, now: Micros) -> Result<Account> {
     let text = "insert into accounts (id, name, created) values ($1, $2, $3) on conflict (name) do nothing";
-    sql!(execute, &mut tx, text, id, name, now)?;
+    sql!(execute, tx, text, id, name, now)?;
     let text = "select id, name, created from accounts where name = $1";
-    let row = sql!(fetch_one, &mut tx, text, name)?;
-    tx.commit().await?;
+    let row = sql!(fetch_one, tx, text, name)?;
     Ok(from_row(row))
 }
 

@@ -7,9 +7,10 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Postgres, Transaction};
 
 use crate::collections::CollectionKey;
-use crate::db::{Backend, Db};
+use crate::db::Db;
 use crate::error::Result;
 use crate::ids::{Id, Micros};
+use crate::tx::{Backend, begin};
 
 /// Collections that one process brings up to date at a time.
 const LOCKS: u32 = 4;
@@ -67,8 +68,8 @@ impl Cursors {
     /// [`Error::Unavailable`](crate::Error::Unavailable), also when this process holds too many for a minute.
     pub async fn lock(&self, name: &str) -> Result<Lock> {
         // Nothing is said on the connection while the engine works.
-        let begin = "begin; set local idle_in_transaction_session_timeout = 0";
-        let mut tx = self.locks.begin_with(begin).await?;
+        let statement = "begin; set local idle_in_transaction_session_timeout = 0";
+        let mut tx = begin(&self.locks, statement).await?;
         let text = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
         sqlx::query(text).bind(name).execute(&mut *tx).await?;
         Ok(Lock(tx))

@@ -1,4 +1,4 @@
-//! The two databases, and the macro that runs one statement on either.
+//! The two databases: how they are opened, brought up to date, watched and closed.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -6,14 +6,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Postgres, SqlSafeStr, Sqlite, Transaction};
 
 use crate::error::{Error, Result};
 use crate::ids::Id;
+use crate::tx::{Backend, Conn, Handle as _, Tx, begin};
 
 /// A server answers 503 sooner than most clients give up.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,40 +27,6 @@ const POSTGRES_CONNECTIONS: u32 = 10;
 const PULSE: Duration = Duration::from_secs(5);
 /// The connection for it is closed long before a firewall may forget it, which would look like silence.
 const PULSE_IDLE: Duration = Duration::from_mins(1);
-
-/// The same thing for one or the other database: pools, a connection, a transaction.
-pub(crate) enum Backend<S, P> {
-    Sqlite(S),
-    Postgres(P),
-}
-
-/// A connection for single reads.
-pub(crate) type Conn = Backend<PoolConnection<Sqlite>, PoolConnection<Postgres>>;
-/// A transaction; dropped without a commit, it rolls back.
-pub(crate) type Tx = Backend<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
-
-/// Runs one statement on a `Conn` or `Tx`: `sql!(fetch_all, conn, "select ... $1", value)`. The verb is one of sqlx's
-/// `fetch_all`, `fetch_optional`, `fetch_one` (rows as tuples), or `execute` (the number of rows affected).
-macro_rules! sql {
-    (execute, $conn:expr, $text:expr $(, $value:expr)* $(,)?) => {
-        match $conn {
-            $crate::db::Backend::Sqlite(c) => sqlx::query::<sqlx::Sqlite>($text)$(.bind($value))*
-                .execute(&mut **c).await.map(|done| done.rows_affected()),
-            $crate::db::Backend::Postgres(c) => sqlx::query::<sqlx::Postgres>($text)$(.bind($value))*
-                .execute(&mut **c).await.map(|done| done.rows_affected()),
-        }
-    };
-    ($fetch:ident, $conn:expr, $text:expr $(, $value:expr)* $(,)?) => {
-        match $conn {
-            $crate::db::Backend::Sqlite(c) => {
-                sqlx::query_as::<sqlx::Sqlite, _>($text)$(.bind($value))*.$fetch(&mut **c).await
-            }
-            $crate::db::Backend::Postgres(c) => {
-                sqlx::query_as::<sqlx::Postgres, _>($text)$(.bind($value))*.$fetch(&mut **c).await
-            }
-        }
-    };
-}
 
 /// The database. Clones share their connections.
 #[derive(Clone)]
@@ -195,41 +161,48 @@ impl Db {
 
     /// A connection for a single read.
     pub(crate) async fn read(&self) -> Result<Conn> {
-        Ok(match &self.0 {
+        Ok(Conn(match &self.0 {
             Backend::Sqlite(pools) => Backend::Sqlite(pools.readers.acquire().await?),
             Backend::Postgres(pools) => Backend::Postgres(pools.work.acquire().await?),
-        })
+        }))
     }
 
     /// A transaction whose reads all see the database at one moment.
     pub(crate) async fn read_snapshot(&self) -> Result<Tx> {
-        Ok(match &self.0 {
-            Backend::Sqlite(pools) => Backend::Sqlite(pools.readers.begin().await?),
+        Ok(Tx(match &self.0 {
+            Backend::Sqlite(pools) => Backend::Sqlite(begin(&pools.readers, "begin").await?),
             Backend::Postgres(pools) => {
-                Backend::Postgres(pools.work.begin_with("begin isolation level repeatable read read only").await?)
+                Backend::Postgres(begin(&pools.work, "begin isolation level repeatable read read only").await?)
             }
-        })
+        }))
     }
 
-    /// A transaction that writes rows of `account`, one at a time.
+    /// Begins a transaction that writes rows of `account`; the functions of the tables take it, and [`Tx::commit`] keeps what they
+    /// did. One account has one such transaction at a time, so hold it briefly and never across an inference.
     ///
-    /// SQLite has one writer anyway. On PostgreSQL, locking the account's row rules out deadlocks and races between
+    /// SQLite has one writer anyway. On PostgreSQL, the lock of the account's row rules out deadlocks and races between
     /// writers of one account (two additions to the same enrollments, a deletion during an addition) at once.
-    pub(crate) async fn write(&self, account: Id) -> Result<Tx> {
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn write(&self, account: Id) -> Result<Tx> {
         let mut tx = self.write_unlocked().await?;
-        if let Backend::Postgres(tx) = &mut tx {
+        if let Backend::Postgres(tx) = tx.native() {
             let lock = "select id from accounts where id = $1 for no key update";
-            sqlx::query(lock).bind(account).execute(&mut **tx).await?;
+            sqlx::query(lock).bind(account).execute(tx).await?;
         }
         Ok(tx)
     }
 
-    /// A transaction that writes, without the account's lock.
-    pub(crate) async fn write_unlocked(&self) -> Result<Tx> {
-        Ok(match &self.0 {
-            Backend::Sqlite(pools) => Backend::Sqlite(pools.writer.begin_with("begin immediate").await?),
-            Backend::Postgres(pools) => Backend::Postgres(pools.work.begin().await?),
-        })
+    /// Begins a transaction that writes without the lock of an account: for accounts themselves.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn write_unlocked(&self) -> Result<Tx> {
+        Ok(Tx(match &self.0 {
+            Backend::Sqlite(pools) => Backend::Sqlite(begin(&pools.writer, "begin immediate").await?),
+            Backend::Postgres(pools) => Backend::Postgres(begin(&pools.work, "begin").await?),
+        }))
     }
 }
 
@@ -239,25 +212,6 @@ impl fmt::Debug for Db {
             Backend::Sqlite(_) => "Db(SQLite)",
             Backend::Postgres(_) => "Db(PostgreSQL)",
         })
-    }
-}
-
-impl Tx {
-    pub(crate) async fn commit(self) -> Result<()> {
-        match self {
-            Backend::Sqlite(tx) => tx.commit().await?,
-            Backend::Postgres(tx) => tx.commit().await?,
-        }
-        Ok(())
-    }
-}
-
-impl<S: Clone, P: Clone> Clone for Backend<S, P> {
-    fn clone(&self) -> Self {
-        match self {
-            Backend::Sqlite(sqlite) => Backend::Sqlite(sqlite.clone()),
-            Backend::Postgres(postgres) => Backend::Postgres(postgres.clone()),
-        }
     }
 }
 

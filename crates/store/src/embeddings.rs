@@ -1,18 +1,15 @@
 //! Embeddings: the face vectors of enrollments, each with a dense position from 0.
 
-use std::fmt;
-use std::ops::DerefMut;
-
-use sqlx::{PgConnection, SqliteConnection};
-
 use crate::collections;
-use crate::db::{Backend, Db, Tx};
+use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
 use crate::jobs::{self, Job};
 use crate::tombstones;
+use crate::tx::{Handle, Tx};
 use crate::vector::{self, Vector};
 use crate::vectors;
+use std::fmt;
 
 /// A stored embedding.
 #[derive(Clone, PartialEq)]
@@ -86,7 +83,7 @@ pub(crate) async fn append_to(
     let added = new.len() as i64;
     let text = "update enrollments set embedding_count = embedding_count + $3, updated = $4 \
                 where account_id = $1 and id = $2 returning embedding_count";
-    let row: Option<(i64,)> = sql!(fetch_optional, &mut *tx, text, account, enrollment, added, now)?;
+    let row: Option<(i64,)> = sql!(fetch_optional, tx, text, account, enrollment, added, now)?;
     let Some((total,)) = row else {
         return Err(tombstones::missing(tx, account, Kind::Enrollment, enrollment).await);
     };
@@ -103,33 +100,31 @@ pub(crate) async fn append_to(
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`] for the enrollment or the embedding, and [`Error::LastEmbedding`].
-pub async fn delete(db: &Db, account: Id, enrollment: Id, id: Id, now: Micros) -> Result<Deleted> {
-    let mut tx = db.write(account).await?;
-    check_enrollment(&mut tx, account, enrollment).await?;
+pub async fn delete(tx: &mut Tx, account: Id, enrollment: Id, id: Id, now: Micros) -> Result<Deleted> {
+    check_enrollment(tx, account, enrollment).await?;
     let text = "delete from embeddings where account_id = $1 and enrollment_id = $2 and id = $3 \
                 returning position, image_key";
-    let row: Option<(i64, Option<String>)> = sql!(fetch_optional, &mut tx, text, account, enrollment, id)?;
+    let row: Option<(i64, Option<String>)> = sql!(fetch_optional, tx, text, account, enrollment, id)?;
     let Some((position, image)) = row else {
-        return Err(tombstones::missing(&mut tx, account, Kind::Embedding, id).await);
+        return Err(tombstones::missing(tx, account, Kind::Embedding, id).await);
     };
     let text = "update enrollments set embedding_count = embedding_count - 1, updated = $3 \
                 where account_id = $1 and id = $2 and embedding_count > 1";
-    if sql!(execute, &mut tx, text, account, enrollment, now)? == 0 {
+    if sql!(execute, tx, text, account, enrollment, now)? == 0 {
         return Err(Error::LastEmbedding);
     }
     // By way of negative numbers: positions must be different at every moment, also while they move.
     let text = "update embeddings set position = -position \
                 where account_id = $1 and enrollment_id = $2 and position > $3";
-    sql!(execute, &mut tx, text, account, enrollment, position)?;
+    sql!(execute, tx, text, account, enrollment, position)?;
     let text = "update embeddings set position = -position - 1 \
                 where account_id = $1 and enrollment_id = $2 and position < 0";
-    sql!(execute, &mut tx, text, account, enrollment)?;
-    let collections = collections::record_change(&mut tx, account, None, enrollment, 0, now).await?;
-    tombstones::insert(&mut tx, account, Kind::Embedding, id, now).await?;
+    sql!(execute, tx, text, account, enrollment)?;
+    let collections = collections::record_change(tx, account, None, enrollment, 0, now).await?;
+    tombstones::insert(tx, account, Kind::Embedding, id, now).await?;
     if image.is_some() {
-        jobs::queue(&mut tx, Job::RemoveImage, account, id, now).await?;
+        jobs::queue(tx, Job::RemoveImage, account, id, now).await?;
     }
-    tx.commit().await?;
     Ok(Deleted { images: image.into_iter().collect(), collections })
 }
 
@@ -168,10 +163,7 @@ pub(crate) async fn insert_from(
         let NewEmbedding { id, model, vector, quality, image_key } = embedding;
         let (model, quality, image_key) = (model.as_str(), quality.as_deref(), image_key.as_deref());
         let (dimension, bytes) = (vector.len() as i64, vector::to_bytes(vector));
-        sql!(
-            execute, &mut *tx, text, id, account, enrollment, position, model, dimension, bytes, quality, image_key,
-            now
-        )?;
+        sql!(execute, tx, text, id, account, enrollment, position, model, dimension, bytes, quality, image_key, now)?;
         if image_key.is_some() {
             jobs::cancel(tx, account, *id).await?;
         }
@@ -182,7 +174,7 @@ pub(crate) async fn insert_from(
 /// Deletes the embeddings of an enrollment, has their images removed, and returns the keys of these.
 pub(crate) async fn delete_all_of(tx: &mut Tx, account: Id, enrollment: Id, now: Micros) -> Result<Vec<String>> {
     let text = "delete from embeddings where account_id = $1 and enrollment_id = $2 returning id, image_key";
-    let rows: Vec<(Id, Option<String>)> = sql!(fetch_all, &mut *tx, text, account, enrollment)?;
+    let rows: Vec<(Id, Option<String>)> = sql!(fetch_all, tx, text, account, enrollment)?;
     let mut images = Vec::new();
     for (id, image) in rows {
         if let Some(image) = image {
@@ -194,13 +186,9 @@ pub(crate) async fn delete_all_of(tx: &mut Tx, account: Id, enrollment: Id, now:
 }
 
 /// Fails unless the account has this enrollment.
-pub(crate) async fn check_enrollment<S, P>(conn: &mut Backend<S, P>, account: Id, id: Id) -> Result<()>
-where
-    S: DerefMut<Target = SqliteConnection>,
-    P: DerefMut<Target = PgConnection>,
-{
+pub(crate) async fn check_enrollment(conn: &mut impl Handle, account: Id, id: Id) -> Result<()> {
     let text = "select id from enrollments where account_id = $1 and id = $2";
-    let row: Option<(Id,)> = sql!(fetch_optional, &mut *conn, text, account, id)?;
+    let row: Option<(Id,)> = sql!(fetch_optional, conn, text, account, id)?;
     match row {
         Some(_) => Ok(()),
         None => Err(tombstones::missing(conn, account, Kind::Enrollment, id).await),

@@ -1,12 +1,13 @@
 //! Enrollments: people with a name and one or more embeddings.
 
 use crate::collections;
-use crate::db::{Db, Tx};
+use crate::db::Db;
 use crate::embeddings::{self, Deleted, NewEmbedding};
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
 use crate::page::{Page, Window};
 use crate::tombstones;
+use crate::tx::{Conn, Tx};
 
 /// An enrollment as lists show it: without vectors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,34 +93,18 @@ pub struct Filter<'a> {
     pub after: Option<Id>,
 }
 
-/// Stores an enrollment, its embeddings and its membership: all or nothing.
+/// Stores an enrollment, its embeddings and its membership.
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`] for the collection, and [`Error::Conflict`] if an id is
 /// there already.
-pub async fn insert(db: &Db, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
-    insert_all(db, account, std::slice::from_ref(new), now).await
-}
-
-/// Stores several enrollments: all or nothing.
-///
-/// # Errors
-/// Those of [`insert`].
-pub async fn insert_all(db: &Db, account: Id, new: &[NewEnrollment], now: Micros) -> Result<()> {
-    let mut tx = db.write(account).await?;
-    for new in new {
-        insert_into(&mut tx, account, new, now).await?;
-    }
-    tx.commit().await
-}
-
-async fn insert_into(tx: &mut Tx, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
+pub async fn insert(tx: &mut Tx, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
     let text = "insert into enrollments \
                 (id, account_id, name, external_id, metadata, embedding_count, created, updated) \
                 values ($1, $2, $3, $4, $5, $6, $7, $7)";
     let Facts { name, external_id, metadata } = &new.facts;
     let (external_id, metadata, count) = (external_id.as_deref(), metadata.as_deref(), new.embeddings.len() as i64);
-    sql!(execute, &mut *tx, text, new.id, account, name.as_str(), external_id, metadata, count, now)?;
+    sql!(execute, tx, text, new.id, account, name.as_str(), external_id, metadata, count, now)?;
     embeddings::insert_from(tx, account, new.id, 0, &new.embeddings, now).await?;
     if let Some(collection) = new.collection_id {
         collections::join(tx, account, collection, new.id, now).await?;
@@ -205,19 +190,23 @@ pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Enro
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`].
-pub async fn update_facts(db: &Db, account: Id, id: Id, new: &FactsUpdate, now: Micros) -> Result<()> {
-    let mut tx = db.write(account).await?;
-    change_facts(&mut tx, account, id, new, now).await?;
-    tx.commit().await
+pub async fn update_facts(tx: &mut Tx, account: Id, id: Id, new: &FactsUpdate, now: Micros) -> Result<()> {
+    let text = "update enrollments set name = coalesce($3, name), external_id = coalesce($4, external_id), \
+                metadata = coalesce($5, metadata), updated = $6 where account_id = $1 and id = $2";
+    let (name, external_id, metadata) = (new.name.as_deref(), new.external_id.as_deref(), new.metadata.as_deref());
+    if sql!(execute, tx, text, account, id, name, external_id, metadata, now)? == 0 {
+        return Err(tombstones::missing(tx, account, Kind::Enrollment, id).await);
+    }
+    Ok(())
 }
 
-/// Adds embeddings, of which there may be `max` in all, and changes what the tenant says of the person: all or nothing.
+/// Adds embeddings, of which there may be `max` in all, and changes what the tenant says of the person.
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`] for the enrollment, [`Error::TooManyEmbeddings`], and [`Error::Conflict`] if an id is
 /// there already.
 pub async fn extend(
-    db: &Db,
+    tx: &mut Tx,
     account: Id,
     id: Id,
     added: &[NewEmbedding],
@@ -225,37 +214,23 @@ pub async fn extend(
     max: u32,
     now: Micros,
 ) -> Result<()> {
-    let mut tx = db.write(account).await?;
-    embeddings::append_to(&mut tx, account, id, added, max, now).await?;
-    change_facts(&mut tx, account, id, facts, now).await?;
-    tx.commit().await
-}
-
-async fn change_facts(tx: &mut Tx, account: Id, id: Id, new: &FactsUpdate, now: Micros) -> Result<()> {
-    let text = "update enrollments set name = coalesce($3, name), external_id = coalesce($4, external_id), \
-                metadata = coalesce($5, metadata), updated = $6 where account_id = $1 and id = $2";
-    let (name, external_id, metadata) = (new.name.as_deref(), new.external_id.as_deref(), new.metadata.as_deref());
-    if sql!(execute, &mut *tx, text, account, id, name, external_id, metadata, now)? == 0 {
-        return Err(tombstones::missing(tx, account, Kind::Enrollment, id).await);
-    }
-    Ok(())
+    embeddings::append_to(tx, account, id, added, max, now).await?;
+    update_facts(tx, account, id, facts, now).await
 }
 
 /// Deletes an enrollment with its embeddings and memberships.
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`].
-pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<Deleted> {
-    let mut tx = db.write(account).await?;
-    let collections = collections::record_change(&mut tx, account, None, id, -1, now).await?;
-    sql!(execute, &mut tx, "delete from members where account_id = $1 and enrollment_id = $2", account, id)?;
-    let images = embeddings::delete_all_of(&mut tx, account, id, now).await?;
+pub async fn delete(tx: &mut Tx, account: Id, id: Id, now: Micros) -> Result<Deleted> {
+    let collections = collections::record_change(tx, account, None, id, -1, now).await?;
+    sql!(execute, tx, "delete from members where account_id = $1 and enrollment_id = $2", account, id)?;
+    let images = embeddings::delete_all_of(tx, account, id, now).await?;
     let text = "delete from enrollments where account_id = $1 and id = $2";
-    if sql!(execute, &mut tx, text, account, id)? == 0 {
-        return Err(tombstones::missing(&mut tx, account, Kind::Enrollment, id).await);
+    if sql!(execute, tx, text, account, id)? == 0 {
+        return Err(tombstones::missing(tx, account, Kind::Enrollment, id).await);
     }
-    tombstones::insert(&mut tx, account, Kind::Enrollment, id, now).await?;
-    tx.commit().await?;
+    tombstones::insert(tx, account, Kind::Enrollment, id, now).await?;
     Ok(Deleted { images, collections })
 }
 
@@ -271,7 +246,7 @@ pub async fn count(db: &Db, account: Id) -> Result<u64> {
 }
 
 /// An empty list is an answer, unless the filter names something that is not there.
-async fn check_filter(conn: &mut crate::db::Conn, account: Id, filter: &Filter<'_>) -> Result<()> {
+async fn check_filter(conn: &mut Conn, account: Id, filter: &Filter<'_>) -> Result<()> {
     if let Some(id) = filter.id {
         embeddings::check_enrollment(conn, account, id).await?;
     }

@@ -6,6 +6,7 @@ use crate::collections::trim_changes;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Micros};
+use crate::tx::Tx;
 
 /// A classifier as it is kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,17 +34,16 @@ impl fmt::Debug for Fit {
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn save(db: &Db, account: Id, collection: Id, fit: &Fit) -> Result<()> {
-    let mut tx = db.write(account).await?;
+pub async fn save(tx: &mut Tx, account: Id, collection: Id, fit: &Fit) -> Result<()> {
     let text = "insert into fits (collection_id, account_id, model, version, outdated, fitted, data) \
                 select c.id, c.account_id, $3, $4, $5, $6, $7 from collections c where c.account_id = $1 and c.id = $2 \
                 on conflict (collection_id) do update set model = excluded.model, version = excluded.version, \
                 outdated = excluded.outdated, fitted = excluded.fitted, data = excluded.data \
                 where fits.model <> excluded.model or fits.version <= excluded.version";
     let (model, data) = (fit.model.as_str(), fit.data.as_slice());
-    sql!(execute, &mut tx, text, account, collection, model, fit.version, fit.outdated as i64, fit.fitted, data)?;
-    trim_changes(&mut tx, account, collection, fit.version).await?;
-    tx.commit().await
+    sql!(execute, tx, text, account, collection, model, fit.version, fit.outdated as i64, fit.fitted, data)?;
+    trim_changes(tx, account, collection, fit.version).await?;
+    Ok(())
 }
 
 /// The classifier of a collection, if it has one.

@@ -4,9 +4,10 @@
 //! necessary. Asking for a job that is queued already changes nothing; asking for one that runs makes it run again. A worker
 //! that dies loses its claim after a while. So jobs may be done twice, and must not mind.
 
-use crate::db::{Db, Tx};
+use crate::db::Db;
 use crate::error::Result;
 use crate::ids::{Id, Micros};
+use crate::tx::Tx;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,23 +44,20 @@ pub struct Claim {
 ///
 /// # Errors
 /// [`crate::Error::NotFound`] or [`crate::Error::Gone`] for the collection.
-pub async fn fit_soon(db: &Db, account: Id, collection: Id, due: Micros) -> Result<()> {
-    let mut tx = db.write(account).await?;
-    crate::collections::check(&mut tx, account, collection).await?;
-    queue(&mut tx, Job::Fit, account, collection, due).await?;
-    tx.commit().await
+pub async fn fit_soon(tx: &mut Tx, account: Id, collection: Id, due: Micros) -> Result<()> {
+    crate::collections::check(tx, account, collection).await?;
+    queue(tx, Job::Fit, account, collection, due).await
 }
 
 /// Has the images of embeddings removed at `due`, unless the embeddings are stored until then.
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn remove_images_at(db: &Db, account: Id, embeddings: &[Id], due: Micros) -> Result<()> {
-    let mut tx = db.write(account).await?;
+pub async fn remove_images_at(tx: &mut Tx, account: Id, embeddings: &[Id], due: Micros) -> Result<()> {
     for embedding in embeddings {
-        queue(&mut tx, Job::RemoveImage, account, *embedding, due).await?;
+        queue(tx, Job::RemoveImage, account, *embedding, due).await?;
     }
-    tx.commit().await
+    Ok(())
 }
 
 pub(crate) async fn queue(tx: &mut Tx, job: Job, account: Id, subject: Id, due: Micros) -> Result<()> {

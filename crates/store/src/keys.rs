@@ -5,6 +5,7 @@ use std::fmt;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
+use crate::tx::Tx;
 
 /// An API key as stored. The caller decides by `expires` and `revoked` whether it is good.
 #[derive(Clone, PartialEq, Eq)]
@@ -68,16 +69,15 @@ type KeyRow = (Id, Id, Vec<u8>, String, String, bool, Micros, Option<Micros>, Op
 ///
 /// # Errors
 /// [`Error::NotFound`] for an unknown account, [`Error::Conflict`] if the id or the hash is there already.
-pub async fn insert(db: &Db, account: Id, new: &NewApiKey<'_>, now: Micros) -> Result<()> {
-    let mut tx = db.write(account).await?;
+pub async fn insert(tx: &mut Tx, account: Id, new: &NewApiKey<'_>, now: Micros) -> Result<()> {
     let text = "insert into api_keys (id, account_id, hash, name, scopes, test, created, expires) \
                 select $1, a.id, $3, $4, $5, $6, $7, $8 from accounts a where a.id = $2";
     let NewApiKey { id, hash, name, scopes, test, expires } = *new;
-    let done = sql!(execute, &mut tx, text, id, account, hash, name, scopes, test, now, expires)?;
+    let done = sql!(execute, tx, text, id, account, hash, name, scopes, test, now, expires)?;
     if done == 0 {
         return Err(Error::NotFound { kind: Kind::Account, id: account });
     }
-    tx.commit().await
+    Ok(())
 }
 
 /// The key with this id, of whichever account: this is how a request learns its account.
@@ -107,13 +107,12 @@ pub async fn list(db: &Db, account: Option<Id>) -> Result<Vec<ApiKey>> {
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn revoke(db: &Db, account: Id, id: Id, now: Micros) -> Result<()> {
-    let mut tx = db.write(account).await?;
+pub async fn revoke(tx: &mut Tx, account: Id, id: Id, now: Micros) -> Result<()> {
     let text = "update api_keys set revoked = coalesce(revoked, $3) where account_id = $1 and id = $2";
-    if sql!(execute, &mut tx, text, account, id, now)? == 0 {
+    if sql!(execute, tx, text, account, id, now)? == 0 {
         return Err(Error::NotFound { kind: Kind::Key, id });
     }
-    tx.commit().await
+    Ok(())
 }
 
 /// How many keys were ever made, in an account or in all.

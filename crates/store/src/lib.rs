@@ -3,10 +3,14 @@
 //! Every function that touches a tenant's data takes the account, and every statement names it: an id of another
 //! account is simply [`Error::NotFound`]. Clock and ids come from the caller. Nothing here logs.
 //!
-//! A statement is written once for both databases and run through `sql!` (see `db.rs`); only `vectors` and
+//! Functions that write take a [`Tx`], which [`Db::write`] begins: what belongs together is committed together, by the
+//! caller. Functions that only read take the [`Db`].
+//!
+//! A statement is written once for both databases and run through `sql!` (see `tx.rs`); only `vectors` and
 //! `cursors` are for PostgreSQL.
 
 #[macro_use]
+mod tx;
 mod db;
 mod error;
 mod ids;
@@ -31,3 +35,4 @@ pub use db::Db;
 pub use error::{Error, Result};
 pub use ids::{Id, Kind, MAX_TEXT_CHARS, Micros, ParseIdError};
 pub use page::Page;
+pub use tx::Tx;

@@ -7,6 +7,7 @@ use crate::db::Db;
 use crate::embeddings::{self, NewEmbedding};
 use crate::error::Result;
 use crate::ids::{Id, Micros};
+use crate::tx::Tx;
 use crate::vector::{self, Vector};
 
 /// An embedding by another model, whose image is kept.
@@ -47,17 +48,16 @@ pub async fn pending(db: &Db, model: &str, after: Option<Id>, limit: u32) -> Res
     Ok(rows.into_iter().map(|(id, account_id, image_key)| Pending { id, account_id, image_key }).collect())
 }
 
-/// Keeps a new vector of an embedding until [`switch_one`]. An embedding that was deleted meanwhile needs none.
+/// Keeps a new vector of an embedding until [`switch`]. An embedding that was deleted meanwhile needs none.
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn stage(db: &Db, account: Id, embedding: Id, model: &str, vector: &[f32]) -> Result<()> {
-    let mut tx = db.write(account).await?;
+pub async fn stage(tx: &mut Tx, account: Id, embedding: Id, model: &str, vector: &[f32]) -> Result<()> {
     let text = "insert into reembeddings (embedding_id, account_id, model, vector) \
                 select b.id, b.account_id, $3, $4 from embeddings b where b.account_id = $1 and b.id = $2 \
                 on conflict (embedding_id) do update set model = excluded.model, vector = excluded.vector";
-    sql!(execute, &mut tx, text, account, embedding, model, vector::to_bytes(vector))?;
-    tx.commit().await
+    sql!(execute, tx, text, account, embedding, model, vector::to_bytes(vector))?;
+    Ok(())
 }
 
 /// How far the change to `model` is.
@@ -79,29 +79,32 @@ pub async fn progress(db: &Db, model: &str) -> Result<Progress> {
 /// One row for each embedding of an enrollment with a new vector.
 type StagedRow = (Id, i64, Option<String>, Option<String>, Vector);
 
-/// Puts the new vectors by `model` of one enrollment in the place of the old ones; false when none is left.
+/// An enrollment with new vectors by `model`, and its account; `None` when no more are waiting.
 ///
 /// # Errors
 /// Only those of the database.
-pub async fn switch_one(db: &Db, model: &str, now: Micros) -> Result<bool> {
+pub async fn next_staged(db: &Db, model: &str) -> Result<Option<(Id, Id)>> {
     let mut conn = db.read().await?;
     let text = "select b.account_id, b.enrollment_id from reembeddings r join embeddings b on b.id = r.embedding_id \
                 where r.model = $1 limit 1";
-    let row: Option<(Id, Id)> = sql!(fetch_optional, &mut conn, text, model)?;
-    drop(conn);
-    let Some((account, enrollment)) = row else { return Ok(false) };
-    let mut tx = db.write(account).await?;
+    Ok(sql!(fetch_optional, &mut conn, text, model)?)
+}
+
+/// Puts the new vectors by `model` of an enrollment in the place of the old ones.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn switch(tx: &mut Tx, account: Id, enrollment: Id, model: &str, now: Micros) -> Result<()> {
     let text = "select b.id, b.position, b.quality, b.image_key, r.vector from embeddings b \
                 join reembeddings r on r.embedding_id = b.id \
                 where b.account_id = $1 and b.enrollment_id = $2 and r.model = $3";
-    let rows: Vec<StagedRow> = sql!(fetch_all, &mut tx, text, account, enrollment, model)?;
+    let rows: Vec<StagedRow> = sql!(fetch_all, tx, text, account, enrollment, model)?;
     for (id, position, quality, image_key, Vector(vector)) in rows {
         // The new vector goes with the old row.
-        sql!(execute, &mut tx, "delete from embeddings where account_id = $1 and id = $2", account, id)?;
+        sql!(execute, tx, "delete from embeddings where account_id = $1 and id = $2", account, id)?;
         let new = NewEmbedding { id, model: model.to_owned(), vector, quality, image_key };
-        embeddings::insert_from(&mut tx, account, enrollment, position, &[new], now).await?;
+        embeddings::insert_from(tx, account, enrollment, position, &[new], now).await?;
     }
-    collections::record_change(&mut tx, account, None, enrollment, 0, now).await?;
-    tx.commit().await?;
-    Ok(true)
+    collections::record_change(tx, account, None, enrollment, 0, now).await?;
+    Ok(())
 }

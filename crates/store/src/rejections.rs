@@ -8,6 +8,7 @@ use crate::embeddings::check_enrollment;
 use crate::error::Result;
 use crate::ids::{Id, Micros};
 use crate::jobs::{self, Job};
+use crate::tx::Tx;
 use crate::vector::{self, Vector};
 
 /// A probe that was not somebody.
@@ -44,20 +45,18 @@ pub struct NewRejection<'a> {
 /// # Errors
 /// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone) for the collection or the enrollment,
 /// and [`Error::Conflict`](crate::Error::Conflict) if the id is there already.
-pub async fn insert(db: &Db, account: Id, new: &NewRejection<'_>, max: u32, now: Micros) -> Result<()> {
-    let mut tx = db.write(account).await?;
+pub async fn insert(tx: &mut Tx, account: Id, new: &NewRejection<'_>, max: u32, now: Micros) -> Result<()> {
     let NewRejection { id, collection_id: collection, enrollment_id, model, vector } = *new;
-    collections::check(&mut tx, account, collection).await?;
-    check_enrollment(&mut tx, account, enrollment_id).await?;
+    collections::check(tx, account, collection).await?;
+    check_enrollment(tx, account, enrollment_id).await?;
     let text = "insert into rejections (id, account_id, collection_id, enrollment_id, model, vector, created) \
                 values ($1, $2, $3, $4, $5, $6, $7)";
     let bytes = vector::to_bytes(vector);
-    sql!(execute, &mut tx, text, id, account, collection, enrollment_id, model, bytes, now)?;
+    sql!(execute, tx, text, id, account, collection, enrollment_id, model, bytes, now)?;
     let text = "delete from rejections where account_id = $1 and collection_id = $2 and id not in \
                 (select id from rejections where account_id = $1 and collection_id = $2 order by id desc limit $3)";
-    sql!(execute, &mut tx, text, account, collection, i64::from(max))?;
-    jobs::queue(&mut tx, Job::Fit, account, collection, now).await?;
-    tx.commit().await
+    sql!(execute, tx, text, account, collection, i64::from(max))?;
+    jobs::queue(tx, Job::Fit, account, collection, now).await
 }
 
 /// The rejections of a collection by embeddings of `model`, oldest first.

@@ -3,6 +3,7 @@
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
+use crate::tx::Tx;
 
 /// A presentation attack check.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,12 +39,11 @@ pub struct NewSnapshot<'a> {
 ///
 /// # Errors
 /// [`Error::Conflict`] if the id is there already.
-pub async fn insert(db: &Db, account: Id, new: &NewSnapshot<'_>, now: Micros) -> Result<()> {
-    let mut tx = db.write(account).await?;
+pub async fn insert(tx: &mut Tx, account: Id, new: &NewSnapshot<'_>, now: Micros) -> Result<()> {
     let text = "insert into snapshots (id, account_id, class, score, image_key, created) \
                 values ($1, $2, $3, $4, $5, $6)";
-    sql!(execute, &mut tx, text, new.id, account, new.class, new.score, new.image_key, now)?;
-    tx.commit().await
+    sql!(execute, tx, text, new.id, account, new.class, new.score, new.image_key, now)?;
+    Ok(())
 }
 
 /// The check with this id.

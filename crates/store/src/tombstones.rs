@@ -1,12 +1,8 @@
 //! Ids of deleted rows.
 
-use std::ops::DerefMut;
-
-use sqlx::{PgConnection, SqliteConnection};
-
-use crate::db::{Backend, Tx};
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
+use crate::tx::{Handle, Tx};
 
 pub(crate) async fn insert(tx: &mut Tx, account: Id, kind: Kind, id: Id, now: Micros) -> Result<()> {
     let text = "insert into tombstones (id, account_id, kind, deleted) values ($1, $2, $3, $4)";
@@ -15,11 +11,7 @@ pub(crate) async fn insert(tx: &mut Tx, account: Id, kind: Kind, id: Id, now: Mi
 }
 
 /// The error for a row that is not there: deleted, or never seen in this account.
-pub(crate) async fn missing<S, P>(conn: &mut Backend<S, P>, account: Id, kind: Kind, id: Id) -> Error
-where
-    S: DerefMut<Target = SqliteConnection>,
-    P: DerefMut<Target = PgConnection>,
-{
+pub(crate) async fn missing(conn: &mut impl Handle, account: Id, kind: Kind, id: Id) -> Error {
     let text = "select kind from tombstones where account_id = $1 and id = $2 and kind = $3";
     let found: Result<Option<(String,)>, _> = sql!(fetch_optional, conn, text, account, id, kind.as_str());
     match found {

@@ -138,7 +138,6 @@ pub struct Minted {
 /// When the database fails or the system gives no random bytes.
 pub async fn mint(db: &Db, secret: &Secret, new: &NewKey<'_>) -> anyhow::Result<Minted> {
     let now = clock::now_us();
-    let account = accounts::get_or_insert(db, app::new_id(Kind::Account)?, new.account, now).await?;
     let id = app::new_id(Kind::Key)?;
     let random = random_bytes::<RANDOM_BYTES>()?;
     let text = format!("{PREFIX}{id}{}", BASE64_URL_SAFE_NO_PAD.encode(random));
@@ -146,7 +145,10 @@ pub async fn mint(db: &Db, secret: &Secret, new: &NewKey<'_>) -> anyhow::Result<
     let scopes = new.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
     let (name, test, expires) = (new.name, new.test, new.expires);
     let key = NewApiKey { id, hash: &hash, name, scopes: &scopes, test, expires };
-    vultus_store::keys::insert(db, account.id, &key, now).await?;
+    let mut tx = db.write_unlocked().await?;
+    let account = accounts::get_or_insert(&mut tx, app::new_id(Kind::Account)?, new.account, now).await?;
+    vultus_store::keys::insert(&mut tx, account.id, &key, now).await?;
+    tx.commit().await?;
     Ok(Minted { id, text })
 }
 

@@ -151,7 +151,9 @@ async fn revoke(data: &Data, id: &str) -> anyhow::Result<()> {
     let unknown = "there is no key with this id: see `vultus keys list`";
     let id = id.parse::<Id>().ok().filter(|id| id.kind() == Kind::Key).context(unknown)?;
     let key = vultus_store::keys::by_id(&db, id).await.context(unknown)?;
-    vultus_store::keys::revoke(&db, key.account_id, id, clock::now_us()).await?;
+    let mut tx = db.write(key.account_id).await?;
+    vultus_store::keys::revoke(&mut tx, key.account_id, id, clock::now_us()).await?;
+    tx.commit().await?;
     print(&format!("revoked {id} ({})", key.name))
 }
 

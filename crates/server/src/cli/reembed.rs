@@ -84,7 +84,9 @@ async fn one(db: &Db, blobs: &Blobs, engines: &Pool<Engine>, pending: Pending, m
         Ok(Err(_)) | Err(Error::BadImage { .. }) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    reembeddings::stage(db, pending.account_id, pending.id, model, embedding.as_slice()).await?;
+    let mut tx = db.write(pending.account_id).await?;
+    reembeddings::stage(&mut tx, pending.account_id, pending.id, model, embedding.as_slice()).await?;
+    tx.commit().await?;
     Ok(true)
 }
 
@@ -93,7 +95,11 @@ async fn switch(db: &Db, model: &str) -> anyhow::Result<()> {
     if before.staged == 0 {
         bail!("no new vectors by \"{model}\" are waiting: run `vultus reembed` first, with the new model");
     }
-    while reembeddings::switch_one(db, model, clock::now_us()).await? {}
+    while let Some((account, enrollment)) = reembeddings::next_staged(db, model).await? {
+        let mut tx = db.write(account).await?;
+        reembeddings::switch(&mut tx, account, enrollment, model, clock::now_us()).await?;
+        tx.commit().await?;
+    }
     let Progress { current, pending, lost, .. } = reembeddings::progress(db, model).await?;
     print(&format!(
         "{current} embeddings are by \"{model}\" now; {} are by other models and are not compared",

@@ -36,6 +36,8 @@ pub async fn run(
         model: &probe.model,
         vector: probe.embeddings[0].as_slice(),
     };
-    rejections::insert(&app.db, account, &new, app.config.matching.max_rejections, clock::now_us()).await?;
+    let mut tx = app.db.write(account).await?;
+    rejections::insert(&mut tx, account, &new, app.config.matching.max_rejections, clock::now_us()).await?;
+    tx.commit().await?;
     Ok(Outcome::Done(new.id))
 }

@@ -1,7 +1,6 @@
 //! What the server does for a request, without HTTP: one async `run` in each file.
 
 pub mod detect;
-pub mod duplicates;
 pub mod enroll;
 pub mod feedback;
 pub mod identify;

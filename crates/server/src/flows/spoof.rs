@@ -61,6 +61,8 @@ pub async fn run(app: &App, account: Id, picture: Picture) -> Result<Outcome<Jud
     let judgement = Judgement { real, liveness, threshold, faces, snapshot: app::new_id(Kind::Snapshot)? };
     let row =
         NewSnapshot { id: judgement.snapshot, class: judgement.class(), score: judgement.score(), image_key: None };
-    snapshots::insert(&app.db, account, &row, clock::now_us()).await?;
+    let mut tx = app.db.write(account).await?;
+    snapshots::insert(&mut tx, account, &row, clock::now_us()).await?;
+    tx.commit().await?;
     Ok(Outcome::Done(judgement))
 }

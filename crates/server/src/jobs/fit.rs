@@ -55,7 +55,9 @@ pub(super) async fn run(tools: &Tools, claim: &Claim) -> anyhow::Result<()> {
     drop(reader);
     let data = modestly(move || classifiers::encode(&Classifier::fit(&gallery, options))).await?;
     let fit = Fit { model, version, outdated, fitted: clock::now_us(), data };
-    Ok(fits::save(db, account, collection, &fit).await?)
+    let mut tx = db.write(account).await?;
+    fits::save(&mut tx, account, collection, &fit).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Numbers the members as their rows come.

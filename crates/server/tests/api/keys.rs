@@ -62,7 +62,9 @@ async fn unknown_revoked_and_expired_keys_are_refused_with_what_is_safe_to_say()
     let revoked = app.key_with(&Scope::ALL, None).await;
     with(&app, &revoked).await.ok();
     let stored = vultus_store::keys::list(&app.app.db, None).await.unwrap().pop().unwrap();
-    vultus_store::keys::revoke(&app.app.db, stored.account_id, stored.id, now_us()).await.unwrap();
+    let mut tx = app.app.db.write(stored.account_id).await.unwrap();
+    vultus_store::keys::revoke(&mut tx, stored.account_id, stored.id, now_us()).await.unwrap();
+    tx.commit().await.unwrap();
     with(&app, &revoked).await.problem(401, "key_revoked");
     with(&app, &wrong_secret(&revoked)).await.problem(401, "key_unknown");
 }

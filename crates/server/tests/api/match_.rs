@@ -87,7 +87,9 @@ async fn embeddings_of_another_model_are_not_compared() {
         collection_id: Some(collection.parse().unwrap()),
         embeddings: vec![embedding],
     };
-    vultus_store::enrollments::insert(&app.app.db, account, &new, 1).await.unwrap();
+    let mut tx = app.app.db.write(account).await.unwrap();
+    vultus_store::enrollments::insert(&mut tx, account, &new, 1).await.unwrap();
+    tx.commit().await.unwrap();
     let body = json!({"id": id.to_string(), "collection_id": collection, "img": base64(&photo("biden"))});
     for path in ["/v1/match", "/v1/identify"] {
         assert!(app.post(path, &body).await.problem(400, "other_model").contains("enroll the images again"));

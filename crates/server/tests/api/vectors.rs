@@ -52,14 +52,19 @@ impl World {
         let (dir, database) = (tempfile::tempdir().unwrap(), Database::create().await);
         let file = format!("sqlite:{}", dir.path().join("vultus.db").display());
         let db = Db::connect(&database.as_ref().map_or(file, Database::url)).await.unwrap();
-        let account = accounts::get_or_insert(&db, new_id(Kind::Account).unwrap(), "tests", now_us()).await.unwrap().id;
+        let mut tx = db.write_unlocked().await.unwrap();
+        let account =
+            accounts::get_or_insert(&mut tx, new_id(Kind::Account).unwrap(), "tests", now_us()).await.unwrap().id;
+        tx.commit().await.unwrap();
         let model = Model { name: model.to_owned(), dimension: 16 };
         Self { db, account, model, dir, _database: database }
     }
 
     pub async fn collection(&self) -> Id {
         let new = collections::NewCollection { id: new_id(Kind::Collection).unwrap(), name: "Home", unknowns: false };
-        collections::insert(&self.db, self.account, &new, now_us()).await.unwrap();
+        let mut tx = self.db.write(self.account).await.unwrap();
+        collections::insert(&mut tx, self.account, &new, now_us()).await.unwrap();
+        tx.commit().await.unwrap();
         new.id
     }
 
@@ -70,7 +75,9 @@ impl World {
             collection_id: Some(collection),
             embeddings: degrees.iter().map(|degrees| embedding(*degrees, &self.model.name)).collect(),
         };
-        enrollments::insert(&self.db, self.account, &new, now_us()).await.unwrap();
+        let mut tx = self.db.write(self.account).await.unwrap();
+        enrollments::insert(&mut tx, self.account, &new, now_us()).await.unwrap();
+        tx.commit().await.unwrap();
         new.id
     }
 
@@ -134,18 +141,26 @@ async fn what_was_added_is_found_at_once_and_what_was_removed_is_not() {
         assert_eq!(world.found(engine, home, 60.0).await, [ada]);
         let bob = world.enroll(home, &[40.0]).await;
         assert_eq!(world.found(engine, home, 60.0).await, [bob, ada]);
-        enrollments::extend(db, account, ada, &[embedding(70.0, MODEL)], &FactsUpdate::default(), 10, now_us())
+        let mut tx = db.write(account).await.unwrap();
+        enrollments::extend(&mut tx, account, ada, &[embedding(70.0, MODEL)], &FactsUpdate::default(), 10, now_us())
             .await
             .unwrap();
+        tx.commit().await.unwrap();
         assert_eq!(world.found(engine, home, 60.0).await, [ada, bob]);
-        collections::add_member(db, account, work, ada, now_us()).await.unwrap();
+        let mut tx = db.write(account).await.unwrap();
+        collections::add_member(&mut tx, account, work, ada, now_us()).await.unwrap();
+        tx.commit().await.unwrap();
         assert_eq!(world.found(engine, work, 60.0).await, [ada]);
-        collections::remove_member(db, account, home, ada, now_us()).await.unwrap();
+        let mut tx = db.write(account).await.unwrap();
+        collections::remove_member(&mut tx, account, home, ada, now_us()).await.unwrap();
+        tx.commit().await.unwrap();
         assert_eq!(
             (world.found(engine, home, 60.0).await, world.found(engine, work, 60.0).await),
             (vec![bob], vec![ada])
         );
-        enrollments::delete(db, account, bob, now_us()).await.unwrap();
+        let mut tx = db.write(account).await.unwrap();
+        enrollments::delete(&mut tx, account, bob, now_us()).await.unwrap();
+        tx.commit().await.unwrap();
         engine.remove_person(account, bob, &[home]).await.unwrap();
         assert!(world.found(engine, home, 60.0).await.is_empty());
     })
@@ -158,9 +173,9 @@ async fn embeddings_of_other_models_are_not_compared() {
         let home = world.collection().await;
         let ada = world.enroll(home, &[80.0]).await;
         let other = [embedding(0.0, "another")];
-        enrollments::extend(&world.db, world.account, ada, &other, &FactsUpdate::default(), 10, now_us())
-            .await
-            .unwrap();
+        let mut tx = world.db.write(world.account).await.unwrap();
+        enrollments::extend(&mut tx, world.account, ada, &other, &FactsUpdate::default(), 10, now_us()).await.unwrap();
+        tx.commit().await.unwrap();
         let [(id, cosine)] = world.search(engine, home, &[0.0], 10).await[0][..] else { panic!("one person") };
         assert!(id == ada && cosine < 0.2, "{cosine}");
     })

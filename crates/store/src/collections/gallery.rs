@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use crate::db::{Db, Tx};
+use crate::db::Db;
 use crate::error::Result;
 use crate::ids::{Id, Kind, Micros};
 use crate::tombstones;
+use crate::tx::Tx;
 use crate::vector::Vector;
 
 /// Members of one page of a [`Reader`]: bounds its memory, and is long enough that the round trips do not count.

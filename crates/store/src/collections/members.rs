@@ -1,11 +1,12 @@
 //! Who is in a collection, and what changed in it.
 
 use crate::collections::check;
-use crate::db::{Db, Tx};
+use crate::db::Db;
 use crate::embeddings::check_enrollment;
 use crate::error::Result;
 use crate::ids::{Id, Micros};
 use crate::jobs::Job;
+use crate::tx::Tx;
 use crate::vectors;
 
 /// Changes that a copy of a collection may lag behind; a copy that missed more is made again.
@@ -15,12 +16,10 @@ const CHANGES_KEPT: i64 = 10_000;
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone) for either of them.
-pub async fn add_member(db: &Db, account: Id, collection: Id, enrollment: Id, now: Micros) -> Result<bool> {
-    let mut tx = db.write(account).await?;
-    check(&mut tx, account, collection).await?;
-    check_enrollment(&mut tx, account, enrollment).await?;
-    let joined = join(&mut tx, account, collection, enrollment, now).await?;
-    tx.commit().await?;
+pub async fn add_member(tx: &mut Tx, account: Id, collection: Id, enrollment: Id, now: Micros) -> Result<bool> {
+    check(tx, account, collection).await?;
+    check_enrollment(tx, account, enrollment).await?;
+    let joined = join(tx, account, collection, enrollment, now).await?;
     Ok(joined)
 }
 
@@ -28,16 +27,14 @@ pub async fn add_member(db: &Db, account: Id, collection: Id, enrollment: Id, no
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone) for either of them.
-pub async fn remove_member(db: &Db, account: Id, collection: Id, enrollment: Id, now: Micros) -> Result<bool> {
-    let mut tx = db.write(account).await?;
-    check(&mut tx, account, collection).await?;
-    check_enrollment(&mut tx, account, enrollment).await?;
-    record_change(&mut tx, account, Some(collection), enrollment, -1, now).await?;
+pub async fn remove_member(tx: &mut Tx, account: Id, collection: Id, enrollment: Id, now: Micros) -> Result<bool> {
+    check(tx, account, collection).await?;
+    check_enrollment(tx, account, enrollment).await?;
+    record_change(tx, account, Some(collection), enrollment, -1, now).await?;
     let text = "delete from members where account_id = $1 and collection_id = $2 and enrollment_id = $3";
-    let left = sql!(execute, &mut tx, text, account, collection, enrollment)? > 0;
+    let left = sql!(execute, tx, text, account, collection, enrollment)? > 0;
     let text = "delete from rejections where account_id = $1 and collection_id = $2 and enrollment_id = $3";
-    sql!(execute, &mut tx, text, account, collection, enrollment)?;
-    tx.commit().await?;
+    sql!(execute, tx, text, account, collection, enrollment)?;
     Ok(left)
 }
 
@@ -46,7 +43,7 @@ pub(crate) async fn join(tx: &mut Tx, account: Id, collection: Id, enrollment: I
     let text = "insert into members (collection_id, enrollment_id, account_id, created) \
                 select c.id, $3, c.account_id, $4 from collections c where c.account_id = $1 and c.id = $2 \
                 on conflict (collection_id, enrollment_id) do nothing";
-    if sql!(execute, &mut *tx, text, account, collection, enrollment, now)? == 0 {
+    if sql!(execute, tx, text, account, collection, enrollment, now)? == 0 {
         return check(tx, account, collection).await.map(|()| false);
     }
     record_change(tx, account, Some(collection), enrollment, 1, now).await?;
@@ -69,11 +66,11 @@ pub(crate) async fn record_change(
                 where account_id = $1 and ($3 is null or id = $3) and id in \
                 (select collection_id from members where account_id = $1 and enrollment_id = $2) \
                 returning id, version";
-    let changed: Vec<(Id, i64)> = sql!(fetch_all, &mut *tx, text, account, enrollment, collection, joined, now)?;
+    let changed: Vec<(Id, i64)> = sql!(fetch_all, tx, text, account, enrollment, collection, joined, now)?;
     for &(collection, version) in &changed {
         let text = "insert into changes (collection_id, version, account_id, enrollment_id, changed) \
                     values ($1, $2, $3, $4, $5)";
-        sql!(execute, &mut *tx, text, collection, version, account, enrollment, now)?;
+        sql!(execute, tx, text, collection, version, account, enrollment, now)?;
         crate::jobs::queue(tx, Job::Fit, account, collection, now).await?;
     }
     Ok(changed.into_iter().map(|(collection, _)| collection).collect())

@@ -3,16 +3,13 @@
 mod gallery;
 mod members;
 
-use std::ops::DerefMut;
-
-use sqlx::{PgConnection, SqliteConnection};
-
-use crate::db::{Backend, Db};
+use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
 use crate::jobs;
 use crate::page::{Page, Window};
 use crate::tombstones;
+use crate::tx::{Handle, Tx};
 
 pub use gallery::{FitStamp, Member, MemberEmbedding, Reader, State, embedding_count, members, state};
 pub use members::{add_member, changes, remove_member};
@@ -76,12 +73,11 @@ pub struct Filter<'a> {
 ///
 /// # Errors
 /// [`Error::Conflict`] if the id is there already.
-pub async fn insert(db: &Db, account: Id, new: &NewCollection<'_>, now: Micros) -> Result<()> {
-    let mut tx = db.write(account).await?;
+pub async fn insert(tx: &mut Tx, account: Id, new: &NewCollection<'_>, now: Micros) -> Result<()> {
     let text = "insert into collections (id, account_id, name, unknowns, version, member_count, created, updated) \
                 values ($1, $2, $3, $4, 1, 0, $5, $5)";
-    sql!(execute, &mut tx, text, new.id, account, new.name, new.unknowns, now)?;
-    tx.commit().await
+    sql!(execute, tx, text, new.id, account, new.name, new.unknowns, now)?;
+    Ok(())
 }
 
 /// The collection with this id.
@@ -120,25 +116,19 @@ pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Coll
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`].
-pub async fn delete(db: &Db, account: Id, id: Id, now: Micros) -> Result<()> {
-    let mut tx = db.write(account).await?;
-    sql!(execute, &mut tx, "delete from members where account_id = $1 and collection_id = $2", account, id)?;
-    if sql!(execute, &mut tx, "delete from collections where account_id = $1 and id = $2", account, id)? == 0 {
-        return Err(tombstones::missing(&mut tx, account, Kind::Collection, id).await);
+pub async fn delete(tx: &mut Tx, account: Id, id: Id, now: Micros) -> Result<()> {
+    sql!(execute, tx, "delete from members where account_id = $1 and collection_id = $2", account, id)?;
+    if sql!(execute, tx, "delete from collections where account_id = $1 and id = $2", account, id)? == 0 {
+        return Err(tombstones::missing(tx, account, Kind::Collection, id).await);
     }
-    jobs::cancel(&mut tx, account, id).await?;
-    tombstones::insert(&mut tx, account, Kind::Collection, id, now).await?;
-    tx.commit().await
+    jobs::cancel(tx, account, id).await?;
+    tombstones::insert(tx, account, Kind::Collection, id, now).await
 }
 
 /// Fails unless the account has this collection.
-pub(crate) async fn check<S, P>(conn: &mut Backend<S, P>, account: Id, id: Id) -> Result<()>
-where
-    S: DerefMut<Target = SqliteConnection>,
-    P: DerefMut<Target = PgConnection>,
-{
+pub(crate) async fn check(conn: &mut impl Handle, account: Id, id: Id) -> Result<()> {
     let text = "select id from collections where account_id = $1 and id = $2";
-    let row: Option<(Id,)> = sql!(fetch_optional, &mut *conn, text, account, id)?;
+    let row: Option<(Id,)> = sql!(fetch_optional, conn, text, account, id)?;
     match row {
         Some(_) => Ok(()),
         None => Err(tombstones::missing(conn, account, Kind::Collection, id).await),

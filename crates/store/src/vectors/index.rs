@@ -2,8 +2,9 @@
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use crate::db::{Backend, Db};
+use crate::db::Db;
 use crate::error::Result;
+use crate::tx::Backend;
 
 /// Vectors of one collection and model from which on they are indexed. With 5,000, comparing them all takes 3.0 ms and an
 /// index 1.7 ms; with 10,000 it is 10.7 and 2.1 ms (`cargo bench -p vultus --bench postgres`).

@@ -1,7 +1,7 @@
 //! Vector search in PostgreSQL with pgvector: the one place whose SQL is not for both databases.
 //!
 //! The table `vectors` holds each embedding once for each collection that it is in. It follows the tables that it is
-//! derived from within their transactions: `follow` adds what is new, foreign keys remove what is gone. A collection is
+//! derived from within their transactions: [`follow`] adds what is new, foreign keys remove what is gone. A collection is
 //! searched by comparing the probe with all of its vectors, which a B-tree finds. A large one gets a partial HNSW index of
 //! its own (`index.rs`), so that a search never meets vectors of other collections, which it would have to skip.
 
@@ -10,9 +10,10 @@ mod repair;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::db::{Backend, Db, Tx};
+use crate::db::Db;
 use crate::error::Result;
 use crate::ids::Id;
+use crate::tx::{Backend, Handle as _, Tx, begin};
 use crate::vector::Vector;
 
 pub use index::{INDEX_FROM, maintain};
@@ -68,8 +69,8 @@ pub async fn search(
 ) -> Result<Vec<(Id, f32)>> {
     let Backend::Postgres(pool) = db.backend() else { return Ok(Vec::new()) };
     // Custom plans, since only a plan that knows the collection can use its index.
-    let begin = "begin read only; set local plan_cache_mode = force_custom_plan";
-    let mut tx = pool.begin_with(begin).await?;
+    let statement = "begin read only; set local plan_cache_mode = force_custom_plan";
+    let mut tx = begin(pool, statement).await?;
     let mut best = Vec::new();
     // Fewer rows than asked for need not be all: an index also counts those that were deleted a short time ago.
     for rows in rounds(limit) {
@@ -107,18 +108,18 @@ async fn nearest(
 
 /// Adds the vectors that an enrollment lacks in the collections that it is in, after it got embeddings or has joined one.
 pub(crate) async fn follow(tx: &mut Tx, account: Id, enrollment: Id) -> Result<()> {
-    let Backend::Postgres(tx) = tx else { return Ok(()) };
+    let Backend::Postgres(connection) = tx.native() else { return Ok(()) };
     let text = "select m.collection_id, b.id, b.model, b.vector from members m \
                 join embeddings b on b.enrollment_id = m.enrollment_id \
                 where m.account_id = $1 and m.enrollment_id = $2 and not exists (select from vectors v where \
                 v.collection_id = m.collection_id and v.enrollment_id = m.enrollment_id and v.embedding_id = b.id)";
     let missing: Vec<(Id, Id, String, Vector)> =
-        sqlx::query_as(text).bind(account).bind(enrollment).fetch_all(&mut **tx).await?;
+        sqlx::query_as(text).bind(account).bind(enrollment).fetch_all(&mut *connection).await?;
     let text = "insert into vectors (collection_id, enrollment_id, embedding_id, account_id, model, dimension, vector) \
                 values ($1, $2, $3, $4, $5, $6, $7::real[]::halfvec)";
     for (collection, embedding, model, Vector(vector)) in missing {
         let query = sqlx::query(text).bind(collection).bind(enrollment).bind(embedding).bind(account).bind(model);
-        query.bind(vector.len() as i64).bind(unit(&vector)).execute(&mut **tx).await?;
+        query.bind(vector.len() as i64).bind(unit(&vector)).execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Comparison of the vectors with the tables that they are derived from, and repair: for the operator, of all accounts.
 
 use super::follow;
-use crate::db::{Backend, Db};
+use crate::db::Db;
 use crate::error::Result;
 use crate::ids::Id;
+use crate::tx::Backend;
 
 /// Enrollments that are looked up at a time.
 const PAGE: i64 = 1_000;

@@ -6,7 +6,7 @@ use vultus_store::collections::{
 use vultus_store::enrollments::FactsUpdate;
 use vultus_store::{Kind, embeddings, enrollments};
 
-use crate::world::{MAX, MODEL, append, assert_fails, embedding, new_id, now, on_each_database};
+use crate::world::{MAX, MODEL, append, assert_fails, embedding, new_id, now, on_each_database, written};
 
 #[tokio::test]
 async fn the_version_grows_with_every_change_an_identification_would_see_and_with_no_other() {
@@ -17,9 +17,9 @@ async fn the_version_grows_with_every_change_an_identification_would_see_and_wit
 
         let ada = world.enroll("Ada", 1, Some(home)).await;
         assert_eq!((world.version(home).await, world.version(work).await), (2, 1));
-        assert!(add_member(db, account, work, ada, now()).await.unwrap());
+        assert!(written!(db, account, add_member(work, ada, now())).await.unwrap());
         assert_eq!((world.version(home).await, world.version(work).await), (2, 2));
-        assert!(!add_member(db, account, work, ada, now()).await.unwrap(), "was a member before");
+        assert!(!written!(db, account, add_member(work, ada, now())).await.unwrap(), "was a member before");
         assert_eq!((world.version(home).await, world.version(work).await), (2, 2));
 
         append(db, account, ada, &[embedding(1.0)], MAX).await.unwrap();
@@ -29,7 +29,7 @@ async fn the_version_grows_with_every_change_an_identification_would_see_and_wit
         assert_eq!((world.version(home).await, world.version(work).await), (3, 3));
 
         let later = now();
-        let deleted = enrollments::delete(db, account, ada, later).await.unwrap();
+        let deleted = written!(db, account, enrollments::delete(ada, later)).await.unwrap();
         assert_eq!(deleted.collections.len(), 2);
         assert_eq!((world.version(home).await, world.version(work).await), (4, 4));
         assert_eq!(by_id(db, account, home).await.unwrap().updated, later);
@@ -63,8 +63,8 @@ async fn a_collection_lists_its_members_in_the_order_they_joined() {
         let home = world.collection("Home").await;
         let empty = world.collection("Empty").await;
         let (ada, bob) = (world.enroll("Ada", 2, None).await, world.enroll("Bob", 1, None).await);
-        add_member(&world.db, world.account, home, bob, now()).await.unwrap();
-        add_member(&world.db, world.account, home, ada, now()).await.unwrap();
+        written!(world.db, world.account, add_member(home, bob, now())).await.unwrap();
+        written!(world.db, world.account, add_member(home, ada, now())).await.unwrap();
 
         let listed = list(&world.db, world.account, &Filter::default()).await.unwrap().items;
         assert_eq!(listed.len(), 2);
@@ -80,13 +80,13 @@ async fn a_deleted_collection_is_gone_and_its_enrollments_stay() {
         let (db, account) = (&world.db, world.account);
         let home = world.collection("Home").await;
         let ada = world.enroll("Ada", 1, Some(home)).await;
-        delete(db, account, home, now()).await.unwrap();
+        written!(db, account, delete(home, now())).await.unwrap();
 
         assert_fails!(by_id(db, account, home).await, Gone, Collection, home);
         assert_fails!(state(db, account, home).await, Gone, Collection, home);
         assert_fails!(Reader::open(db, account, home).await.map(drop), Gone, Collection, home);
-        assert_fails!(add_member(db, account, home, ada, now()).await, Gone, Collection, home);
-        assert_fails!(delete(db, account, home, now()).await, Gone, Collection, home);
+        assert_fails!(written!(db, account, add_member(home, ada, now())).await, Gone, Collection, home);
+        assert_fails!(written!(db, account, delete(home, now())).await, Gone, Collection, home);
         let stored = enrollments::by_id(db, account, ada).await.unwrap();
         assert_eq!((stored.collection_id, stored.embeddings.len()), (None, 1));
     })
@@ -101,10 +101,10 @@ async fn an_id_of_another_kind_is_unknown() {
         let ada = world.enroll("Ada", 1, Some(home)).await;
         assert_fails!(by_id(db, account, ada).await, NotFound, Collection, ada);
         assert_fails!(enrollments::by_id(db, account, home).await, NotFound, Enrollment, home);
-        enrollments::delete(db, account, ada, now()).await.unwrap();
+        written!(db, account, enrollments::delete(ada, now())).await.unwrap();
         assert_fails!(by_id(db, account, ada).await, NotFound, Collection, ada);
         let never = new_id(Kind::Collection);
-        assert_fails!(delete(db, account, never, now()).await, NotFound, Collection, never);
+        assert_fails!(written!(db, account, delete(never, now())).await, NotFound, Collection, never);
     })
     .await;
 }
@@ -115,17 +115,17 @@ async fn who_leaves_a_collection_stays_enrolled_and_in_the_others() {
         let (db, account) = (&world.db, world.account);
         let (home, work) = (world.collection("Home").await, world.collection("Work").await);
         let ada = world.enroll("Ada", 1, Some(home)).await;
-        add_member(db, account, work, ada, now()).await.unwrap();
+        written!(db, account, add_member(work, ada, now())).await.unwrap();
         assert_eq!((world.state(home).await.members, world.state(work).await.members), (1, 1));
 
-        assert!(remove_member(db, account, home, ada, now()).await.unwrap());
+        assert!(written!(db, account, remove_member(home, ada, now())).await.unwrap());
         let state = world.state(home).await;
         assert_eq!((state.version, state.members, world.gallery(home).await.1.len()), (3, 0, 0));
         assert_eq!((world.version(work).await, world.state(work).await.members), (2, 1));
-        assert!(!remove_member(db, account, home, ada, now()).await.unwrap(), "is no member any more");
+        assert!(!written!(db, account, remove_member(home, ada, now())).await.unwrap(), "is no member any more");
         assert_eq!(world.version(home).await, 3);
-        assert_fails!(remove_member(db, world.stranger, work, ada, now()).await, NotFound, Collection, work);
-        enrollments::delete(db, account, ada, now()).await.unwrap();
+        assert_fails!(written!(db, world.stranger, remove_member(work, ada, now())).await, NotFound, Collection, work);
+        written!(db, account, enrollments::delete(ada, now())).await.unwrap();
         assert_eq!(world.state(work).await.members, 0);
     })
     .await;
@@ -146,7 +146,7 @@ async fn a_copy_catches_up_by_the_changes_since_its_version() {
         let bob = world.enroll("Bob", 1, Some(home)).await;
         append(db, account, bob, &[embedding(1.0)], MAX).await.unwrap();
         assert_eq!(since(&before).await, Some(BTreeSet::from([bob])), "each once");
-        enrollments::delete(db, account, ada, now()).await.unwrap();
+        written!(db, account, enrollments::delete(ada, now())).await.unwrap();
         assert_eq!(since(&before).await, Some(BTreeSet::from([ada, bob])), "who left counts as well");
         assert_eq!(since(&world.state(home).await).await, Some(BTreeSet::new()));
         let other_history = State { changed: before.changed - 1, ..before };
@@ -163,7 +163,7 @@ async fn members_are_read_with_what_is_known_of_them() {
         let ada = world.enroll("Ada", 2, Some(home)).await;
         let eve = world.enroll("Eve", 1, None).await;
         let facts = FactsUpdate { external_id: Some("e-7".into()), ..FactsUpdate::default() };
-        enrollments::update_facts(db, account, ada, &facts, now()).await.unwrap();
+        written!(db, account, enrollments::update_facts(ada, &facts, now())).await.unwrap();
         let read = members(db, account, home, MODEL, &[eve, ada]).await.unwrap();
         assert_eq!(read.len(), 1, "who is no member is left out");
         assert_eq!((read[0].id, read[0].name.as_str(), read[0].external_id.as_deref()), (ada, "Ada", Some("e-7")));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use vultus_store::{collections, embeddings, enrollments};
 
-use crate::world::{MAX, append, embedding, enrollment, now, on_each_database};
+use crate::world::{MAX, append, embedding, enrollment, now, on_each_database, written};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn positions_stay_dense_when_many_append_at_once() {
@@ -58,11 +58,11 @@ async fn writers_neither_fail_nor_deadlock_and_galleries_match_their_versions() 
             tasks.spawn(async move {
                 let (db, account) = (&writer.db, writer.account);
                 let new = enrollment("someone", 1, Some(pair[i % 2]));
-                enrollments::insert(db, account, &new, now()).await.unwrap();
-                collections::add_member(db, account, pair[(i + 1) % 2], new.id, now()).await.unwrap();
+                written!(db, account, enrollments::insert(&new, now())).await.unwrap();
+                written!(db, account, collections::add_member(pair[(i + 1) % 2], new.id, now())).await.unwrap();
                 append(db, account, new.id, &[embedding(1.0)], MAX).await.unwrap();
                 if i % 4 == 0 {
-                    enrollments::delete(db, account, new.id, now()).await.unwrap();
+                    written!(db, account, enrollments::delete(new.id, now())).await.unwrap();
                 }
             });
             tasks.spawn(async move {
@@ -90,7 +90,7 @@ async fn a_cancelled_write_leaves_nothing_half_done_and_blocks_nobody() {
         let home = world.collection("Home").await;
         for i in 0..60 {
             let new = enrollment("Ada", 3, Some(home));
-            let write = enrollments::insert(&world.db, world.account, &new, now());
+            let write = written!(world.db, world.account, enrollments::insert(&new, now()));
             let _ = tokio::time::timeout(Duration::from_micros(50 * i), write).await;
         }
         world.enroll("Bob", 3, Some(home)).await;

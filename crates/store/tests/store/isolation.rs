@@ -5,7 +5,7 @@ use vultus_store::keys::NewApiKey;
 use vultus_store::snapshots::NewSnapshot;
 use vultus_store::{Id, Kind, collections, embeddings, enrollments, jobs, keys, snapshots};
 
-use crate::world::{MAX, World, append, assert_fails, embedding, enrollment, new_id, now, on_each_database};
+use crate::world::{MAX, World, append, assert_fails, embedding, enrollment, new_id, now, on_each_database, written};
 
 #[tokio::test]
 async fn another_account_can_read_nothing() {
@@ -44,22 +44,32 @@ async fn another_account_can_change_nothing() {
         let bob = world.enroll("Bob", 1, None).await;
         let key = new_id(Kind::Key);
         let new_key = NewApiKey { id: key, hash: b"hash", name: "test", scopes: "all", test: false, expires: None };
-        keys::insert(db, world.account, &new_key, now()).await.unwrap();
+        written!(db, world.account, keys::insert(&new_key, now())).await.unwrap();
         let before = everything(&world).await;
 
         let theirs = enrollment("Eve", 1, Some(home));
-        assert_fails!(enrollments::insert(db, stranger, &theirs, now()).await, NotFound, Collection, home);
+        assert_fails!(written!(db, stranger, enrollments::insert(&theirs, now())).await, NotFound, Collection, home);
         let more = [embedding(9.0)];
         assert_fails!(append(db, stranger, ada, &more, MAX).await, NotFound, Enrollment, ada);
-        assert_fails!(collections::add_member(db, stranger, home, bob, now()).await, NotFound, Collection, home);
-        assert_fails!(enrollments::delete(db, stranger, ada, now()).await, NotFound, Enrollment, ada);
-        assert_fails!(jobs::fit_soon(db, stranger, home, 0).await, NotFound, Collection, home);
-        assert_fails!(collections::delete(db, stranger, home, now()).await, NotFound, Collection, home);
-        assert_fails!(keys::revoke(db, stranger, key, now()).await, NotFound, Key, key);
+        assert_fails!(
+            written!(db, stranger, collections::add_member(home, bob, now())).await,
+            NotFound,
+            Collection,
+            home
+        );
+        assert_fails!(written!(db, stranger, enrollments::delete(ada, now())).await, NotFound, Enrollment, ada);
+        assert_fails!(written!(db, stranger, jobs::fit_soon(home, 0)).await, NotFound, Collection, home);
+        assert_fails!(written!(db, stranger, collections::delete(home, now())).await, NotFound, Collection, home);
+        assert_fails!(written!(db, stranger, keys::revoke(key, now())).await, NotFound, Key, key);
         // A collection of their own cannot take in a person of ours.
         let own = collections::NewCollection { id: new_id(Kind::Collection), name: "Own", unknowns: false };
-        collections::insert(db, stranger, &own, now()).await.unwrap();
-        assert_fails!(collections::add_member(db, stranger, own.id, ada, now()).await, NotFound, Enrollment, ada);
+        written!(db, stranger, collections::insert(&own, now())).await.unwrap();
+        assert_fails!(
+            written!(db, stranger, collections::add_member(own.id, ada, now())).await,
+            NotFound,
+            Enrollment,
+            ada
+        );
 
         assert_eq!(everything(&world).await, before);
         assert_eq!(enrollments::count(db, stranger).await.unwrap(), 0);
@@ -73,10 +83,10 @@ async fn another_account_does_not_learn_that_something_was_deleted() {
         let (db, account, stranger) = (&world.db, world.account, world.stranger);
         let home = world.collection("Home").await;
         let ada = world.enroll("Ada", 1, Some(home)).await;
-        enrollments::delete(db, account, ada, now()).await.unwrap();
-        collections::delete(db, account, home, now()).await.unwrap();
+        written!(db, account, enrollments::delete(ada, now())).await.unwrap();
+        written!(db, account, collections::delete(home, now())).await.unwrap();
         assert_fails!(enrollments::by_id(db, stranger, ada).await, NotFound, Enrollment, ada);
-        assert_fails!(enrollments::delete(db, stranger, ada, now()).await, NotFound, Enrollment, ada);
+        assert_fails!(written!(db, stranger, enrollments::delete(ada, now())).await, NotFound, Enrollment, ada);
         assert_fails!(collections::by_id(db, stranger, home).await, NotFound, Collection, home);
     })
     .await;
@@ -85,7 +95,7 @@ async fn another_account_does_not_learn_that_something_was_deleted() {
 async fn store_snapshot(world: &World) -> Id {
     let new = NewSnapshot { id: new_id(Kind::Snapshot), class: "fake", score: 0.578_873, image_key: None };
     let created = now();
-    snapshots::insert(&world.db, world.account, &new, created).await.unwrap();
+    written!(world.db, world.account, snapshots::insert(&new, created)).await.unwrap();
     let stored = snapshots::by_id(&world.db, world.account, new.id).await.unwrap();
     assert_eq!((stored.class.as_str(), stored.score, stored.created), ("fake", 0.578_873, created));
     new.id

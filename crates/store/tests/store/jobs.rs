@@ -4,7 +4,7 @@ use vultus_store::jobs::{self, Job};
 use vultus_store::rejections::{self, NewRejection};
 use vultus_store::{Id, Kind, Micros, collections, embeddings, enrollments};
 
-use crate::world::{MODEL, World, assert_fails, enrollment, new_id, now, on_each_database};
+use crate::world::{MODEL, World, assert_fails, enrollment, new_id, now, on_each_database, written};
 
 const LEASE: Micros = 1_000_000;
 
@@ -50,7 +50,7 @@ async fn a_change_during_a_fit_asks_for_another() {
 async fn a_job_of_a_lost_worker_is_claimed_again_and_one_that_fails_is_tried_again() {
     on_each_database(async |world| {
         let home = world.collection("Home").await;
-        jobs::fit_soon(&world.db, world.account, home, 0).await.unwrap();
+        written!(world.db, world.account, jobs::fit_soon(home, 0)).await.unwrap();
         let time = now();
         let lost = jobs::claim(&world.db, Job::Fit, 0, time, time).await.unwrap().unwrap();
         let found = claim(&world).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_job_of_a_lost_worker_is_claimed_again_and_one_that_fails_is_tried_aga
         jobs::fail(&world.db, &third, "no memory", None).await.unwrap();
         assert_eq!(jobs::count(&world.db).await.unwrap(), jobs::Count { open: 0, failed: 1 });
         assert_eq!(jobs::claim(&world.db, Job::Fit, later * 2, later, later).await.unwrap(), None, "it is set aside");
-        jobs::fit_soon(&world.db, world.account, home, 0).await.unwrap();
+        written!(world.db, world.account, jobs::fit_soon(home, 0)).await.unwrap();
         assert_eq!(claim(&world).await.unwrap().attempt, 1, "until it is asked for again");
     })
     .await;
@@ -122,17 +122,17 @@ async fn the_newest_fit_is_kept_and_goes_with_its_collection() {
         };
         assert_eq!(world.state(home).await.fit, None);
         let newest = fit(5, b"new");
-        fits::save(db, account, home, &newest).await.unwrap();
-        fits::save(db, account, home, &fit(4, b"old")).await.unwrap();
+        written!(db, account, fits::save(home, &newest)).await.unwrap();
+        written!(db, account, fits::save(home, &fit(4, b"old"))).await.unwrap();
         assert_eq!(fits::of_collection(db, account, home).await.unwrap(), Some(newest.clone()));
         let stamp = world.state(home).await.fit.unwrap();
         assert_eq!((stamp.fitted, stamp.model.as_str(), stamp.outdated), (newest.fitted, MODEL, 2));
         assert_eq!(fits::of_collection(db, world.stranger, home).await.unwrap(), None);
-        fits::save(db, world.stranger, home, &fit(9, b"theirs")).await.unwrap();
+        written!(db, world.stranger, fits::save(home, &fit(9, b"theirs"))).await.unwrap();
         assert_eq!(fits::of_collection(db, account, home).await.unwrap(), Some(newest));
-        collections::delete(db, account, home, now()).await.unwrap();
+        written!(db, account, collections::delete(home, now())).await.unwrap();
         assert_eq!(fits::of_collection(db, account, home).await.unwrap(), None);
-        fits::save(db, account, home, &fit(6, b"late")).await.unwrap();
+        written!(db, account, fits::save(home, &fit(6, b"late"))).await.unwrap();
         assert_eq!(fits::of_collection(db, account, home).await.unwrap(), None);
     })
     .await;
@@ -153,15 +153,20 @@ async fn the_newest_rejections_are_kept_and_ask_for_a_fit() {
                 model: MODEL,
                 vector,
             };
-            rejections::insert(db, account, &new, 2, now()).await.unwrap();
-            assert_fails!(rejections::insert(db, world.stranger, &new, 2, now()).await, NotFound, Collection, home);
+            written!(db, account, rejections::insert(&new, 2, now())).await.unwrap();
+            assert_fails!(
+                written!(db, world.stranger, rejections::insert(&new, 2, now())).await,
+                NotFound,
+                Collection,
+                home
+            );
         }
         let kept = rejections::list(db, account, home, MODEL).await.unwrap();
         assert_eq!(kept.iter().map(|one| one.vector[0]).collect::<Vec<_>>(), [1.0, 2.0]);
         assert_eq!(rejections::list(db, account, home, "another model").await.unwrap(), []);
         assert_eq!(rejections::list(db, world.stranger, home, MODEL).await.unwrap(), []);
         assert_eq!(claim(&world).await.unwrap().subject, home);
-        vultus_store::enrollments::delete(db, account, ada, now()).await.unwrap();
+        written!(db, account, vultus_store::enrollments::delete(ada, now())).await.unwrap();
         assert_eq!(rejections::list(db, account, home, MODEL).await.unwrap(), []);
     })
     .await;
@@ -173,7 +178,7 @@ async fn images_of_what_is_deleted_are_to_be_removed() {
         let person = world.enroll("Ada", 3, None).await;
         let ids: Vec<Id> =
             embeddings::list(&world.db, world.account, person).await.unwrap().into_iter().map(|row| row.id).collect();
-        embeddings::delete(&world.db, world.account, person, ids[1], now()).await.unwrap();
+        written!(world.db, world.account, embeddings::delete(person, ids[1], now())).await.unwrap();
         let claim = async || {
             let time = now();
             jobs::claim(&world.db, Job::RemoveImage, time, time, time + 1000 * LEASE).await.unwrap()
@@ -181,7 +186,7 @@ async fn images_of_what_is_deleted_are_to_be_removed() {
         let first = claim().await.unwrap();
         assert_eq!((first.account, first.subject), (world.account, ids[1]));
         assert_eq!(claim().await, None);
-        enrollments::delete(&world.db, world.account, person, now()).await.unwrap();
+        written!(world.db, world.account, enrollments::delete(person, now())).await.unwrap();
         let mut others = [claim().await.unwrap().subject, claim().await.unwrap().subject];
         others.sort_unstable();
         assert_eq!((others, claim().await), ([ids[0], ids[2]], None));
@@ -196,8 +201,8 @@ async fn images_are_removed_unless_their_embeddings_are_stored() {
         let lost = new_id(Kind::Embedding);
         let ids = [new.embeddings[0].id, new.embeddings[1].id, lost];
         let due = now();
-        jobs::remove_images_at(&world.db, world.account, &ids, due).await.unwrap();
-        enrollments::insert(&world.db, world.account, &new, now()).await.unwrap();
+        written!(world.db, world.account, jobs::remove_images_at(&ids, due)).await.unwrap();
+        written!(world.db, world.account, enrollments::insert(&new, now())).await.unwrap();
         let claim = async |due| jobs::claim(&world.db, Job::RemoveImage, due, due, due + LEASE).await.unwrap();
         assert_eq!(claim(due - 1).await, None, "the request may still run");
         assert_eq!(claim(due).await.map(|claim| claim.subject), Some(lost));

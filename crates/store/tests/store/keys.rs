@@ -1,7 +1,7 @@
 use vultus_store::keys::{NewApiKey, by_id, count, insert, list, revoke};
 use vultus_store::{Error, Kind, accounts};
 
-use crate::world::{assert_fails, new_id, now, on_each_database};
+use crate::world::{World, assert_fails, new_id, now, on_each_database, written};
 
 #[tokio::test]
 async fn a_key_names_its_account_and_keeps_its_first_revocation() {
@@ -10,7 +10,7 @@ async fn a_key_names_its_account_and_keeps_its_first_revocation() {
         let (id, created) = (new_id(Kind::Key), now());
         let (hash, scopes) = (&[0, 255, 7], "match identify");
         let new = NewApiKey { id, hash, name: "phone", scopes, test: true, expires: Some(77) };
-        insert(db, account, &new, created).await.unwrap();
+        written!(db, account, insert(&new, created)).await.unwrap();
 
         let key = by_id(db, id).await.unwrap();
         assert_eq!(
@@ -21,8 +21,8 @@ async fn a_key_names_its_account_and_keeps_its_first_revocation() {
         assert_eq!((key.test, key.revoked), (true, None));
 
         let first = now();
-        revoke(db, account, id, first).await.unwrap();
-        revoke(db, account, id, now()).await.unwrap();
+        written!(db, account, revoke(id, first)).await.unwrap();
+        written!(db, account, revoke(id, now())).await.unwrap();
         assert_eq!(by_id(db, id).await.unwrap().revoked, Some(first));
         assert_eq!(count(db, Some(account)).await.unwrap(), 1);
     })
@@ -36,7 +36,7 @@ async fn the_operator_sees_the_keys_of_all_accounts() {
         for (id, account) in ids.into_iter().zip([world.account, world.stranger]) {
             let hash = id.to_string();
             let new = NewApiKey { id, hash: hash.as_bytes(), name: "k", scopes: "all", test: false, expires: None };
-            insert(&world.db, account, &new, now()).await.unwrap();
+            written!(world.db, account, insert(&new, now())).await.unwrap();
         }
         let all: Vec<_> = list(&world.db, None).await.unwrap().iter().map(|key| key.id).collect();
         assert_eq!(all, ids);
@@ -51,11 +51,16 @@ async fn the_operator_sees_the_keys_of_all_accounts() {
 async fn a_hash_is_stored_once_and_an_account_must_exist() {
     on_each_database(async |world| {
         let new = |id| NewApiKey { id, hash: b"same", name: "k", scopes: "all", test: false, expires: None };
-        insert(&world.db, world.account, &new(new_id(Kind::Key)), now()).await.unwrap();
-        let error = insert(&world.db, world.stranger, &new(new_id(Kind::Key)), now()).await.unwrap_err();
+        written!(world.db, world.account, insert(&new(new_id(Kind::Key)), now())).await.unwrap();
+        let error = written!(world.db, world.stranger, insert(&new(new_id(Kind::Key)), now())).await.unwrap_err();
         assert!(matches!(error, Error::Conflict(_)), "{error:?}");
         let nobody = new_id(Kind::Account);
-        assert_fails!(insert(&world.db, nobody, &new(new_id(Kind::Key)), now()).await, NotFound, Account, nobody);
+        assert_fails!(
+            written!(world.db, nobody, insert(&new(new_id(Kind::Key)), now())).await,
+            NotFound,
+            Account,
+            nobody
+        );
         let unknown = new_id(Kind::Key);
         assert_fails!(by_id(&world.db, unknown).await, NotFound, Key, unknown);
     })
@@ -65,7 +70,7 @@ async fn a_hash_is_stored_once_and_an_account_must_exist() {
 #[tokio::test]
 async fn an_account_is_made_once_per_name() {
     on_each_database(async |world| {
-        let again = accounts::get_or_insert(&world.db, new_id(Kind::Account), "ours", now()).await.unwrap();
+        let again = World::account_called(&world.db, "ours").await;
         assert_eq!(again.id, world.account);
         assert_eq!(accounts::by_id(&world.db, world.account).await.unwrap(), again);
         let all: Vec<_> = accounts::list(&world.db).await.unwrap().iter().map(|account| account.id).collect();

@@ -1,7 +1,7 @@
 use vultus_store::enrollments::{self, Filter};
 use vultus_store::{Id, Kind, collections};
 
-use crate::world::{World, assert_fails, new_id, now, on_each_database};
+use crate::world::{World, assert_fails, new_id, now, on_each_database, written};
 
 async fn ids(world: &World, filter: Filter<'_>) -> (Vec<Id>, Option<Id>) {
     let page = enrollments::list(&world.db, world.account, &filter).await.unwrap();
@@ -26,7 +26,7 @@ async fn pages_are_complete_and_without_duplicates_while_rows_come_and_go() {
             }
             // The row that the cursor names goes, and new ones come.
             if seen.len() == 3 {
-                enrollments::delete(&world.db, world.account, seen[2], now()).await.unwrap();
+                written!(world.db, world.account, enrollments::delete(seen[2], now())).await.unwrap();
             }
             if seen.len() < 9 {
                 expected.push(world.enroll("newcomer", 1, None).await);
@@ -79,7 +79,7 @@ async fn a_filter_that_names_something_unknown_fails_and_an_empty_collection_doe
         let unknown = new_id(Kind::Collection);
         let filter = Filter { collection_id: Some(unknown), ..Filter::default() };
         assert_fails!(enrollments::list(db, account, &filter).await, NotFound, Collection, unknown);
-        collections::delete(db, account, home, now()).await.unwrap();
+        written!(db, account, collections::delete(home, now())).await.unwrap();
         let filter = collections::Filter { id: Some(home), ..collections::Filter::default() };
         assert_fails!(collections::list(db, account, &filter).await, Gone, Collection, home);
     })

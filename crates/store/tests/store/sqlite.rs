@@ -3,7 +3,7 @@ use std::path::Path;
 use tokio::task::JoinSet;
 use vultus_store::{Db, Error, enrollments};
 
-use crate::world::{World, enrollment, now};
+use crate::world::{World, enrollment, now, written};
 
 fn url(path: &Path) -> String {
     format!("sqlite:{}", path.display())
@@ -32,14 +32,14 @@ async fn a_deleted_person_is_not_left_in_the_file() {
     let world = World::open(&url(&path)).await;
     let mut new = enrollment("Rumpelstilzchen", 1, None);
     new.embeddings[0].vector = vec![1.234_567_8; 512];
-    enrollments::insert(&world.db, world.account, &new, now()).await.unwrap();
+    written!(world.db, world.account, enrollments::insert(&new, now())).await.unwrap();
     world.db.close().await;
     let holds = |needle: &[u8]| std::fs::read(&path).unwrap().windows(needle.len()).any(|window| window == needle);
     let vector = [1.234_567_8_f32.to_le_bytes(); 2].concat();
     assert!(holds(b"Rumpelstilzchen") && holds(&vector));
 
     let world = World::open(&url(&path)).await;
-    enrollments::delete(&world.db, world.account, new.id, now()).await.unwrap();
+    written!(world.db, world.account, enrollments::delete(new.id, now())).await.unwrap();
     world.db.close().await;
     assert!(!holds(b"Rumpelstilzchen") && !holds(&vector));
 }

@@ -1,11 +1,11 @@
-//! Vector search in PostgreSQL.
+//! Vector search in PostgreSQL. Without `TEST_POSTGRES_URL` nothing here is tested.
 
 use sqlx::{Connection as _, PgConnection};
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, NewEnrollment};
 use vultus_store::{Id, Kind, collections, enrollments, vectors};
 
-use crate::world::{MAX, MODEL, World, append, new_id, now, on_postgres};
+use crate::world::{MAX, MODEL, World, append, new_id, now, on_postgres, written};
 
 /// A direction in the plane, as an embedding of 8 values that are not normalised.
 fn at(degrees: f32, model: &str) -> NewEmbedding {
@@ -23,7 +23,7 @@ async fn enroll(world: &World, collection: Id, degrees: &[f32]) -> Id {
         collection_id: Some(collection),
         embeddings,
     };
-    enrollments::insert(&world.db, world.account, &new, now()).await.unwrap();
+    written!(world.db, world.account, enrollments::insert(&new, now())).await.unwrap();
     new.id
 }
 
@@ -66,11 +66,11 @@ async fn every_change_is_seen_by_the_next_search() {
         append(db, account, ada, &[at(70.0, MODEL)], MAX).await.unwrap();
         assert_eq!(found(&world, home, 60.0).await, [ada, bob]);
         assert!(found(&world, work, 60.0).await.is_empty());
-        collections::add_member(db, account, work, ada, now()).await.unwrap();
+        written!(db, account, collections::add_member(work, ada, now())).await.unwrap();
         assert_eq!(search(&world, account, work, 60.0, 10).await, search(&world, account, home, 60.0, 1).await);
-        enrollments::delete(db, account, bob, now()).await.unwrap();
+        written!(db, account, enrollments::delete(bob, now())).await.unwrap();
         assert_eq!(found(&world, home, 60.0).await, [ada]);
-        collections::delete(db, account, home, now()).await.unwrap();
+        written!(db, account, collections::delete(home, now())).await.unwrap();
         assert!(found(&world, home, 60.0).await.is_empty());
         assert_eq!(found(&world, work, 60.0).await, [ada]);
     })
@@ -135,7 +135,7 @@ async fn large_collections_are_indexed_and_searched_by_the_index() {
                 collection_id: Some(collection),
                 embeddings,
             };
-            enrollments::insert(db, account, &new, now()).await.unwrap();
+            written!(db, account, enrollments::insert(&new, now())).await.unwrap();
             id
         };
         let two = async |person: usize, collection: Id| {
@@ -156,11 +156,11 @@ async fn large_collections_are_indexed_and_searched_by_the_index() {
             assert_eq!((found.len(), found[0]), (2, *id));
         }
         assert_eq!(two(0, work).await, [eve]);
-        enrollments::delete(db, account, ids[7], now()).await.unwrap();
+        written!(db, account, enrollments::delete(ids[7], now())).await.unwrap();
         assert!(!two(7, home).await.contains(&ids[7]));
         ids[7] = join(7, home).await;
         assert_eq!(two(7, home).await[0], ids[7], "an index is up to date at once");
-        collections::delete(db, account, home, now()).await.unwrap();
+        written!(db, account, collections::delete(home, now())).await.unwrap();
         assert!(vectors::maintain(db).await.unwrap(), "the index goes with its collection");
         assert!(!vectors::maintain(db).await.unwrap());
     })
@@ -173,7 +173,7 @@ async fn what_is_missing_is_told_and_made_anew() {
         let (home, work) = (world.collection("Home").await, world.collection("Work").await);
         let ada = enroll(&world, home, &[0.0, 50.0]).await;
         let bob = enroll(&world, home, &[20.0]).await;
-        collections::add_member(&world.db, world.account, work, ada, now()).await.unwrap();
+        written!(world.db, world.account, collections::add_member(work, ada, now())).await.unwrap();
         let check = async || vectors::check(&world.db).await.unwrap().unwrap();
         assert_eq!(check().await, vectors::Coverage { expected: 5, missing: 0 });
         let before = search(&world, world.account, home, 5.0, 10).await;

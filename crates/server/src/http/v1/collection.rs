@@ -98,7 +98,9 @@ pub(crate) async fn create(
     let CollectionBody { name, unknowns } = body.await?;
     let id = app::new_id(Kind::Collection)?;
     let new = NewCollection { id, name: &name, unknowns: unknowns.unwrap_or(false) };
-    collections::insert(&app.db, caller.account, &new, clock::now_us()).await?;
+    let mut tx = app.db.write(caller.account).await?;
+    collections::insert(&mut tx, caller.account, &new, clock::now_us()).await?;
+    tx.commit().await?;
     Ok(answer("collection created successfully", id))
 }
 
@@ -121,7 +123,9 @@ pub(crate) async fn update(
         Ok(CollectionUpdateBody { enrollment_id, collection_id })
     });
     let CollectionUpdateBody { enrollment_id, collection_id } = body.await?;
-    collections::add_member(&app.db, caller.account, collection_id, enrollment_id, clock::now_us()).await?;
+    let mut tx = app.db.write(caller.account).await?;
+    collections::add_member(&mut tx, caller.account, collection_id, enrollment_id, clock::now_us()).await?;
+    tx.commit().await?;
     Ok(answer("collection updated successfully", collection_id))
 }
 
@@ -144,7 +148,9 @@ pub(crate) async fn train(
         Ok(TrainBody { collection_id })
     });
     let TrainBody { collection_id } = body.await?;
-    jobs::fit_soon(&app.db, caller.account, collection_id, 0).await?;
+    let mut tx = app.db.write(caller.account).await?;
+    jobs::fit_soon(&mut tx, caller.account, collection_id, 0).await?;
+    tx.commit().await?;
     Ok(answer("retraining the classifier", collection_id))
 }
 
@@ -196,7 +202,9 @@ pub(crate) async fn delete(
 ) -> Result<Envelope<String, NoMeta>, Error> {
     let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
     let id = fields.required_id(&["collection_id", "id"], Entity::Collection)?;
-    collections::delete(&app.db, caller.account, id, clock::now_us()).await?;
+    let mut tx = app.db.write(caller.account).await?;
+    collections::delete(&mut tx, caller.account, id, clock::now_us()).await?;
+    tx.commit().await?;
     app.classifiers.remove_collection(id);
     app.vectors.remove_collection(caller.account, id).await?;
     Ok(Envelope::new(None, format!("Entity *{id}* has been deleted"), None))
@@ -222,7 +230,9 @@ pub(crate) async fn remove_member(
     let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
     let collection = fields.required_id(&["collection_id"], Entity::Collection)?;
     let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
-    collections::remove_member(&app.db, caller.account, collection, enrollment, clock::now_us()).await?;
+    let mut tx = app.db.write(caller.account).await?;
+    collections::remove_member(&mut tx, caller.account, collection, enrollment, clock::now_us()).await?;
+    tx.commit().await?;
     app.vectors.remove_person(caller.account, enrollment, &[collection]).await?;
     Ok(answer("collection updated successfully", collection))
 }

@@ -14,8 +14,7 @@ use crate::app::App;
 use crate::auth::keys::Caller;
 use crate::clock;
 use crate::error::{Entity, Error};
-use crate::flows::duplicates::{NotSearched, Similar};
-use crate::flows::enroll::{Enrolled, Target};
+use crate::flows::enroll::{Enrolled, Similar, Target};
 use crate::flows::{self, Outcome, Picture};
 use crate::http::wire::body::Upload;
 use crate::http::wire::envelope::{Envelope, FaceAnswer, NoMeta, SkippedImage, skipped_images};
@@ -78,14 +77,8 @@ pub struct EnrollMeta {
     embeddings: usize,
     /// The images that were left out.
     skipped: Vec<SkippedImage>,
-    /// Members of the collection to join who look like the same person, most similar first: maybe this is a duplicate. `null`
-    /// if they could not be searched; the person is enrolled all the same.
-    similar: Option<Vec<SimilarPerson>>,
-    /// Why `similar` is `null`; absent otherwise. `collection_too_large`: the collection has more embeddings than the server may
-    /// hold in memory. `timeout`: the search took too long. `unavailable`: the search failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "timeout")]
-    similar_reason: Option<&'static str>,
+    /// Members of the collection to join who look like the same person, most similar first: maybe this is a duplicate.
+    similar: Vec<SimilarPerson>,
 }
 
 /// Somebody who looks like the person who is enrolled.
@@ -184,8 +177,10 @@ pub(crate) async fn update(
     let EnrollUpdateBody { pictures, name, external_id, metadata, enrollment_id } = body.await?;
     let facts = FactsUpdate { name, external_id, metadata };
     if pictures.is_empty() {
-        enrollments::update_facts(&app.db, caller.account, enrollment_id, &facts, clock::now_us()).await?;
-        let enrolled = Enrolled { id: enrollment_id, added: 0, skipped: Vec::new(), similar: Ok(Vec::new()) };
+        let mut tx = app.db.write(caller.account).await?;
+        enrollments::update_facts(&mut tx, caller.account, enrollment_id, &facts, clock::now_us()).await?;
+        tx.commit().await?;
+        let enrolled = Enrolled { id: enrollment_id, added: 0, skipped: Vec::new(), similar: Vec::new() };
         return Ok(answer("enrollment updated successfully", Outcome::Done(enrolled)));
     }
     let target = Target::Existing(enrollment_id, facts);
@@ -245,7 +240,9 @@ pub(crate) async fn delete(
 ) -> Result<Envelope<String, NoMeta>, Error> {
     let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
     let id = fields.required_id(&["enrollment_id", "id"], Entity::Enrollment)?;
-    let deleted = enrollments::delete(&app.db, caller.account, id, clock::now_us()).await?;
+    let mut tx = app.db.write(caller.account).await?;
+    let deleted = enrollments::delete(&mut tx, caller.account, id, clock::now_us()).await?;
+    tx.commit().await?;
     app.vectors.remove_person(caller.account, id, &deleted.collections).await?;
     app.blobs.remove_now(&deleted.images).await;
     Ok(Envelope::new(None, format!("Enrollment *{id}* has been deleted"), None))
@@ -272,7 +269,9 @@ pub(crate) async fn delete_embedding(
     let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
     let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
     let id = fields.required_id(&["embedding_id"], Entity::Embedding)?;
-    let deleted = embeddings::delete(&app.db, caller.account, enrollment, id, clock::now_us()).await?;
+    let mut tx = app.db.write(caller.account).await?;
+    let deleted = embeddings::delete(&mut tx, caller.account, enrollment, id, clock::now_us()).await?;
+    tx.commit().await?;
     app.vectors.remove_person(caller.account, enrollment, &deleted.collections).await?;
     app.blobs.remove_now(&deleted.images).await;
     Ok(Envelope::new(None, format!("Embedding *{id}* has been deleted"), None))
@@ -283,12 +282,15 @@ fn answer(message: &'static str, outcome: Outcome<Enrolled>) -> FaceAnswer<Enrol
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(enrolled) => {
             let data = EnrollData { enrollment_id: enrolled.id.to_string() };
-            let similar = |Similar { id, name, score }| SimilarPerson { key: id.to_string(), name, score };
+            let similar = enrolled.similar.into_iter().map(|Similar { id, name, score }| SimilarPerson {
+                key: id.to_string(),
+                name,
+                score,
+            });
             let meta = EnrollMeta {
                 embeddings: enrolled.added,
                 skipped: skipped_images(&enrolled.skipped),
-                similar_reason: enrolled.similar.as_ref().err().copied().map(NotSearched::code),
-                similar: enrolled.similar.ok().map(|found| found.into_iter().map(similar).collect()),
+                similar: similar.collect(),
             };
             FaceAnswer::done(message, data, meta)
         }

@@ -41,10 +41,14 @@ impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::connect(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
-        let account = accounts::get_or_insert(&db, new_id(Kind::Account), "tests", 1).await.unwrap().id;
+        let mut tx = db.write_unlocked().await.unwrap();
+        let account = accounts::get_or_insert(&mut tx, new_id(Kind::Account), "tests", 1).await.unwrap().id;
+        tx.commit().await.unwrap();
         let collection = new_id(Kind::Collection);
         let new = NewCollection { id: collection, name: "Home", unknowns: false };
-        collections::insert(&db, account, &new, 1).await.unwrap();
+        let mut tx = db.write(account).await.unwrap();
+        collections::insert(&mut tx, account, &new, 1).await.unwrap();
+        tx.commit().await.unwrap();
         Self { memory: memory(&db, folder.path()), db, account, collection, folder }
     }
 
@@ -62,7 +66,9 @@ impl World {
             collection_id: Some(self.collection),
             embeddings: vectors.map(embedding).collect(),
         };
-        enrollments::insert(&self.db, self.account, &new, crate::clock::now_us()).await.unwrap();
+        let mut tx = self.db.write(self.account).await.unwrap();
+        enrollments::insert(&mut tx, self.account, &new, crate::clock::now_us()).await.unwrap();
+        tx.commit().await.unwrap();
         new.id
     }
 
@@ -115,7 +121,9 @@ async fn changes_are_seen_by_the_next_search_without_a_rebuild() {
     let before = slot.with(|here| Arc::as_ptr(&here.gallery)).unwrap();
     let bob = world.enroll([2].into_iter()).await;
     assert!(exactly(bob)(world.find(2).await) && exactly(ada)(world.find(1).await));
-    remove_member(&world.db, world.account, world.collection, ada, crate::clock::now_us()).await.unwrap();
+    let mut tx = world.db.write(world.account).await.unwrap();
+    remove_member(&mut tx, world.account, world.collection, ada, crate::clock::now_us()).await.unwrap();
+    tx.commit().await.unwrap();
     assert_eq!(world.find(1).await.map(|hit| hit.enrollment), Some(bob), "who left is not found");
     assert_eq!(slot.with(|here| Arc::as_ptr(&here.gallery)), Some(before), "it is the same gallery");
 }
@@ -206,7 +214,9 @@ async fn a_collection_that_outgrows_the_memory_is_refused_until_it_shrinks() {
         let refused = world.search(1).await;
         assert!(matches!(refused, Err(Error::GalleryTooLarge { embeddings: 3, limit: 2 })), "{refused:?}");
     }
-    remove_member(&world.db, world.account, world.collection, eve, crate::clock::now_us()).await.unwrap();
+    let mut tx = world.db.write(world.account).await.unwrap();
+    remove_member(&mut tx, world.account, world.collection, eve, crate::clock::now_us()).await.unwrap();
+    tx.commit().await.unwrap();
     assert!(exactly(bob)(world.search(2).await.unwrap()));
 }
 
