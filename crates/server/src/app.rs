@@ -10,12 +10,13 @@ use vultus_vision::models::Models;
 
 use crate::blobs::Blobs;
 use crate::config::Config;
+use crate::keyring::Keyring;
 use crate::lists::{Folder, Screening};
 use crate::pools::Pool;
+use crate::random::random_bytes;
 use crate::rate::RateLimit;
 use crate::search::classifiers::Classifiers;
 use crate::search::{self, VectorIndex};
-use crate::secret::{self, Secret};
 use crate::{budget, clock};
 
 /// The running server's state.
@@ -34,8 +35,8 @@ pub struct App {
     pub blobs: Blobs,
     /// The sanctions lists in memory.
     pub screening: Arc<Screening>,
-    /// The server secret.
-    pub secret: Secret,
+    /// The secrets of the server.
+    pub keyring: Keyring,
     /// Permits for the memory that request bodies take, in units of [`budget::UNIT_BYTES`].
     pub body_memory: Arc<Semaphore>,
     /// The rate limit of the API keys, if there is one.
@@ -47,7 +48,7 @@ impl App {
     ///
     /// # Errors
     /// When the configuration and the database do not go together.
-    pub fn new(config: Config, db: Db, engines: Arc<Pool<Engine>>, secret: Secret) -> anyhow::Result<Arc<Self>> {
+    pub fn new(config: Config, db: Db, engines: Arc<Pool<Engine>>, keyring: Keyring) -> anyhow::Result<Arc<Self>> {
         let body_memory = config.http.body_memory_bytes.max(config.http.max_body_bytes).div_ceil(budget::UNIT_BYTES);
         let rate = NonZeroU32::new(config.http.rate_limit);
         Ok(Arc::new(Self {
@@ -60,7 +61,7 @@ impl App {
             config,
             db,
             engines,
-            secret,
+            keyring,
         }))
     }
 }
@@ -81,5 +82,5 @@ pub fn start_engines(config: &Config) -> anyhow::Result<Arc<Pool<Engine>>> {
 /// # Errors
 /// When the system gives no random bytes.
 pub fn new_id(kind: Kind) -> anyhow::Result<Id> {
-    Ok(Id::new(kind, clock::now_us(), secret::random_bytes()?))
+    Ok(Id::new(kind, clock::now_us(), random_bytes()?))
 }

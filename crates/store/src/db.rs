@@ -53,21 +53,37 @@ impl Db {
     /// in a folder that exists; or the `postgres://` address of an existing database.
     ///
     /// # Errors
-    /// [`Error::Url`], [`Error::CreateFile`], [`Error::NoVectors`], [`Error::Migrate`], or [`Error::Unavailable`] if
-    /// nothing answers.
+    /// [`Error::Url`], [`Error::CreateFile`], [`Error::NoVectors`], [`Error::Migrate`], [`Error::Damaged`], or
+    /// [`Error::Unavailable`] if nothing answers.
     pub async fn connect(url: &str) -> Result<Db> {
+        Self::open(url, true).await
+    }
+
+    /// The same for a database that is there already: one that is missing or has no tables stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Empty`], and those of [`Self::connect`].
+    pub async fn connect_existing(url: &str) -> Result<Db> {
+        Self::open(url, false).await
+    }
+
+    async fn open(url: &str, may_be_empty: bool) -> Result<Db> {
         if let Some(path) = url.strip_prefix("sqlite:") {
-            Self::open_sqlite(path.strip_prefix("//").unwrap_or(path)).await
+            Self::open_sqlite(path.strip_prefix("//").unwrap_or(path), may_be_empty).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            Self::connect_postgres(url).await
+            Self::connect_postgres(url, may_be_empty).await
         } else {
             Err(Error::Url("this is not the address of a database"))
         }
     }
 
-    async fn open_sqlite(path: &str) -> Result<Db> {
+    async fn open_sqlite(path: &str, may_be_empty: bool) -> Result<Db> {
         if path.is_empty() || path == ":memory:" {
             return Err(Error::Url("SQLite needs a file"));
+        }
+        // Before SQLite opens it, which removes the log of an empty file.
+        if !may_be_empty && std::fs::metadata(path).map_or(0, |file| file.len()) == 0 {
+            return Err(Error::Empty);
         }
         create_private_file(Path::new(path)).map_err(Error::CreateFile)?;
         let options = SqliteConnectOptions::new()
@@ -83,13 +99,17 @@ impl Db {
         let writer = connect_when_free(pool().max_connections(1), writing).await?;
         // SQLite's migrations take no lock of their own.
         let mut tx = writer.begin_with("begin immediate").await?;
+        let tables = "select count(*) from sqlite_master where name = '_sqlx_migrations'";
+        if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *tx).await?.0 == 0 {
+            return Err(Error::Empty);
+        }
         migrator(&[INITIAL]).run_direct(None, &mut *tx, false).await?;
         tx.commit().await?;
         let readers = pool().max_connections(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
         Ok(Db(Backend::Sqlite(SqlitePools { writer, readers })))
     }
 
-    async fn connect_postgres(url: &str) -> Result<Db> {
+    async fn connect_postgres(url: &str, may_be_empty: bool) -> Result<Db> {
         let options: PgConnectOptions =
             url.parse().map_err(|_| Error::Url("this PostgreSQL address cannot be read"))?;
         let work = PgPoolOptions::new()
@@ -100,6 +120,10 @@ impl Db {
         let pulse = PgPoolOptions::new().acquire_timeout(PULSE).max_connections(1).idle_timeout(PULSE_IDLE);
         let pulse = pulse.connect_lazy_with(options);
         let mut connection = work.acquire().await?;
+        let tables = "select count(to_regclass('_sqlx_migrations'))";
+        if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *connection).await?.0 == 0 {
+            return Err(Error::Empty);
+        }
         migrator(&[INITIAL, VECTORS]).run_direct(None, &mut *connection, false).await?;
         Ok(Db(Backend::Postgres(PostgresPools { work, pulse })))
     }

@@ -51,6 +51,12 @@ pub enum Error {
     /// The file of the database cannot be created.
     #[error("the database file cannot be created")]
     CreateFile(#[source] std::io::Error),
+    /// There is no database where there must be one, or it has no tables.
+    #[error("the database is missing or empty: restore a back-up")]
+    Empty,
+    /// What is stored is not what was written.
+    #[error("the database is damaged: restore a back-up")]
+    Damaged(#[source] sqlx::Error),
     /// The PostgreSQL database cannot have vectors.
     #[error(
         "the PostgreSQL database needs the extension \"vector\" (pgvector 0.7 or newer): install it on that server, and let \
@@ -60,7 +66,7 @@ pub enum Error {
     /// The schema cannot be brought up to date; most often, the database was written by a newer version.
     #[error("the database schema cannot be brought up to date")]
     Migrate(#[source] Box<MigrateError>),
-    /// Anything else that the database answers: a defect in this program or damaged data.
+    /// Anything else that the database answers: a defect in this program.
     #[error("the database refused a statement or returned unexpected data")]
     Database(#[source] sqlx::Error),
 }
@@ -78,6 +84,7 @@ impl From<sqlx::Error> for Error {
             }
             E::Database(cause) if cause.is_unique_violation() => Error::Conflict(error),
             E::Database(cause) if is_transient(cause.as_ref()) => Error::Unavailable(error),
+            E::Database(cause) if is_damage(cause.as_ref()) => Error::Damaged(error),
             _ => Error::Database(error),
         }
     }
@@ -110,9 +117,20 @@ fn lacks_vectors(error: &sqlx::Error) -> bool {
 /// intervention and transaction rollback (appendix A of its manual). Its codes have five characters, those of SQLite at
 /// most four digits.
 fn is_transient(error: &dyn DatabaseError) -> bool {
+    is_one_of(error, &["08", "53", "57", "40"], &[5, 6, 7, 10, 13, 14])
+}
+
+/// Whether the stored data are damaged. SQLite: the result codes CORRUPT and NOTADB. PostgreSQL: `data_corrupted` and
+/// `index_corrupted`.
+fn is_damage(error: &dyn DatabaseError) -> bool {
+    is_one_of(error, &["XX001", "XX002"], &[11, 26])
+}
+
+/// Whether the code of an error begins with one of PostgreSQL's, or is one of SQLite's primary result codes.
+fn is_one_of(error: &dyn DatabaseError, postgres: &[&str], sqlite: &[u32]) -> bool {
     let Some(code) = error.code() else { return false };
     if code.len() == 5 {
-        return ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class));
+        return postgres.iter().any(|class| code.starts_with(class));
     }
-    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 10 | 13 | 14))
+    code.parse::<u32>().is_ok_and(|code| sqlite.contains(&(code & 0xff)))
 }

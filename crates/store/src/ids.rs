@@ -103,7 +103,8 @@ impl Id {
         self.kind
     }
 
-    pub(crate) fn to_bytes(self) -> Vec<u8> {
+    /// The kind and the rest, as the database holds it: 17 bytes.
+    pub fn to_bytes(self) -> Vec<u8> {
         [&[self.kind as u8], self.uuid.as_slice()].concat()
     }
 

@@ -115,6 +115,18 @@ pub async fn revoke(tx: &mut Tx, account: Id, id: Id, now: Micros) -> Result<()>
     Ok(())
 }
 
+/// Replaces the keyed hash of a key by one under another secret.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn update_hash(tx: &mut Tx, account: Id, id: Id, hash: &[u8]) -> Result<()> {
+    let text = "update api_keys set hash = $3 where account_id = $1 and id = $2";
+    if sql!(execute, tx, text, account, id, hash)? == 0 {
+        return Err(Error::NotFound { kind: Kind::Key, id });
+    }
+    Ok(())
+}
+
 /// How many keys were ever made, in an account or in all.
 ///
 /// # Errors

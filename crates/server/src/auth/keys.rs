@@ -1,19 +1,19 @@
 //! API keys: how they are made, read and checked.
 //!
-//! A key is `vultus_`, the id of its row (23 characters) and 32 random bytes (43 characters). Stored is an HMAC of the
-//! whole key under the server secret: a copied database admits nobody.
+//! A key is `vultus_`, the id of its row (23 characters) and 32 random bytes (43 characters). The database holds an HMAC of
+//! the whole key under the server secret: a copied database admits nobody.
 
 use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use subtle::ConstantTimeEq as _;
 use vultus_store::keys::{ApiKey, NewApiKey};
 use vultus_store::{Db, Id, Kind, accounts};
 
 use crate::error::{Error, KeyProblem};
-use crate::secret::{Secret, random_bytes};
+use crate::keyring::{Age, Keyring};
+use crate::random::random_bytes;
 use crate::{app, clock};
 
 const PREFIX: &str = "vultus_";
@@ -136,12 +136,12 @@ pub struct Minted {
 ///
 /// # Errors
 /// When the database fails or the system gives no random bytes.
-pub async fn mint(db: &Db, secret: &Secret, new: &NewKey<'_>) -> anyhow::Result<Minted> {
+pub async fn mint(db: &Db, keyring: &Keyring, new: &NewKey<'_>) -> anyhow::Result<Minted> {
     let now = clock::now_us();
     let id = app::new_id(Kind::Key)?;
     let random = random_bytes::<RANDOM_BYTES>()?;
     let text = format!("{PREFIX}{id}{}", BASE64_URL_SAFE_NO_PAD.encode(random));
-    let hash = secret.tag(PURPOSE, text.as_bytes());
+    let hash = keyring.tag(PURPOSE, text.as_bytes());
     let scopes = new.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
     let (name, test, expires) = (new.name, new.test, new.expires);
     let key = NewApiKey { id, hash: &hash, name, scopes: &scopes, test, expires };
@@ -152,18 +152,34 @@ pub async fn mint(db: &Db, secret: &Secret, new: &NewKey<'_>) -> anyhow::Result<
     Ok(Minted { id, text })
 }
 
-/// Finds out who sent a request by the text of its key. White space around the key is ignored.
+/// Finds out who sent a request by the text of its key. White space around the key is ignored. A key that was made under a
+/// former secret is kept under the one in force from then on.
 ///
 /// # Errors
 /// [`Error::Unauthorized`], or those of the database.
-pub async fn authenticate(db: &Db, secret: &Secret, text: &str) -> Result<Caller, Error> {
+pub async fn authenticate(db: &Db, keyring: &Keyring, text: &str) -> Result<Caller, Error> {
     let text = text.trim();
     let id = id_of(text).ok_or(Error::Unauthorized(KeyProblem::Unknown))?;
     let key = match vultus_store::keys::by_id(db, id).await {
         Err(vultus_store::Error::NotFound { .. }) => return Err(Error::Unauthorized(KeyProblem::Unknown)),
         other => other?,
     };
-    admit(&key, &secret.tag(PURPOSE, text.as_bytes()), clock::now_us())
+    let age = keyring.verify(PURPOSE, text.as_bytes(), &key.hash);
+    let caller = admit(&key, age, clock::now_us())?;
+    if age == Some(Age::Former) {
+        // The key is good already; when this fails, its next use tries again.
+        match keep_under_current(db, &caller, &keyring.tag(PURPOSE, text.as_bytes())).await {
+            Ok(()) => tracing::info!(key = %caller.key, "a key of the former secret is kept under the one in force"),
+            Err(error) => tracing::warn!(key = %caller.key, %error, "a key is still of the former secret"),
+        }
+    }
+    Ok(caller)
+}
+
+async fn keep_under_current(db: &Db, caller: &Caller, hash: &[u8]) -> vultus_store::Result<()> {
+    let mut tx = db.write(caller.account).await?;
+    vultus_store::keys::update_hash(&mut tx, caller.account, caller.key, hash).await?;
+    tx.commit().await
 }
 
 /// The id within the text of a key.
@@ -173,10 +189,10 @@ fn id_of(text: &str) -> Option<Id> {
     id.parse::<Id>().ok().filter(|id| id.kind() == Kind::Key)
 }
 
-/// Whether the bearer of a key with this tag is let in. Only who knows the secret learns that a key is revoked or
-/// expired.
-fn admit(key: &ApiKey, tag: &[u8; 32], now: i64) -> Result<Caller, Error> {
-    let problem = if !bool::from(key.hash.as_slice().ct_eq(tag)) {
+/// Whether the bearer of a key is let in. `age` is that of the secret under which the bearer's text gives the stored hash,
+/// if there is one: a wrong text never learns that a key is revoked or expired.
+fn admit(key: &ApiKey, age: Option<Age>, now: i64) -> Result<Caller, Error> {
+    let problem = if age.is_none() {
         KeyProblem::Unknown
     } else if key.revoked.is_some() {
         KeyProblem::Revoked
@@ -215,17 +231,17 @@ mod tests {
     }
 
     #[test]
-    fn only_who_knows_the_secret_learns_why_a_key_is_refused() {
-        assert_eq!(problem(admit(&key(None, Some(5)), &[7; 32], 10)), KeyProblem::Revoked);
-        assert_eq!(problem(admit(&key(Some(10), None), &[7; 32], 10)), KeyProblem::Expired);
+    fn a_wrong_text_does_not_learn_why_a_key_is_refused() {
+        assert_eq!(problem(admit(&key(None, Some(5)), Some(Age::Current), 10)), KeyProblem::Revoked);
+        assert_eq!(problem(admit(&key(Some(10), None), Some(Age::Current), 10)), KeyProblem::Expired);
         for refused in [key(None, Some(5)), key(Some(10), None), key(None, None)] {
-            assert_eq!(problem(admit(&refused, &[8; 32], 10)), KeyProblem::Unknown);
+            assert_eq!(problem(admit(&refused, None, 10)), KeyProblem::Unknown);
         }
     }
 
     #[test]
     fn a_good_key_has_its_scopes_and_no_others() {
-        let caller = admit(&key(Some(11), None), &[7; 32], 10).unwrap();
+        let caller = admit(&key(Some(11), None), Some(Age::Current), 10).unwrap();
         assert!(caller.require(Scope::Detect).is_ok());
         assert!(caller.require(Scope::EnrollmentsRead).is_ok());
         let refused = caller.require(Scope::EnrollmentsWrite).unwrap_err();

@@ -8,10 +8,10 @@ use serde_json::json;
 use vultus_store::keys::ApiKey;
 use vultus_store::{Id, Kind, accounts};
 
-use super::{open, print};
+use super::{keyring, open, print};
 use crate::auth::keys::{self, NewKey, Scope};
+use crate::clock;
 use crate::config::Data;
-use crate::{clock, secret};
 
 /// Arguments of `vultus keys`.
 #[derive(Debug, clap::Args)]
@@ -84,8 +84,8 @@ async fn create(data: &Data, new: &NewKey<'_>, as_json: bool) -> anyhow::Result<
     if new.account.is_empty() || new.name.is_empty() {
         bail!("--account and --name must not be empty");
     }
-    let (db, secret) = (open(data).await?, secret::load(data)?);
-    let key = keys::mint(&db, &secret, new).await?;
+    let db = open(data).await?;
+    let key = keys::mint(&db, &keyring(data, &db).await?, new).await?;
     if as_json {
         let shown = json!({
             "id": key.id.to_string(),

@@ -12,11 +12,12 @@ pub mod worker;
 
 use std::io::{self, Write as _};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use vultus_store::Db;
 
 use crate::config::Data;
-use crate::{secret, tls};
+use crate::keyring::{self, Keyring};
+use crate::{data_dir, tls};
 
 /// Self-hosted face recognition and identity verification server.
 #[derive(Debug, clap::Parser)]
@@ -77,10 +78,22 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// Opens the database, and makes the data directory if it is missing.
+/// Opens the database. A missing one is made, and the data directory with it, unless the directory was in use.
 async fn open(data: &Data) -> anyhow::Result<Db> {
-    secret::prepare_dir(&data.data_dir)?;
-    Db::connect(&data.database_url()).await.context("cannot open the database: see --database-url and --data-dir")
+    data_dir::prepare(&data.data_dir)?;
+    let url = data.database_url();
+    let opened = if data_dir::was_in_use(data) { Db::connect_existing(&url).await } else { Db::connect(&url).await };
+    if let Err(vultus_store::Error::Empty) = &opened {
+        bail!(data_dir::lost_database(data));
+    }
+    let db = opened.context("cannot open the database: see --database-url and --data-dir")?;
+    data_dir::mark_in_use(data)?;
+    Ok(db)
+}
+
+/// The secrets in force; a first start makes one.
+async fn keyring(data: &Data, db: &Db) -> anyhow::Result<Keyring> {
+    keyring::load(data, vultus_store::keys::count(db, None).await?)
 }
 
 /// Writes a result to standard output.

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use vultus_store::Db;
 use vultus_vision::Engine;
 
-use super::{open, print};
+use super::{keyring, open, print};
 use crate::app::{self, App};
 use crate::auth::keys::{self, NewKey, Scope};
 use crate::config::Config;
 use crate::jobs::{self, Tools};
+use crate::keyring::Keyring;
 use crate::lists::{self, Schedule};
 use crate::pools::Pool;
-use crate::secret::Secret;
-use crate::{descriptors, fetch, http, secret};
+use crate::{descriptors, fetch, http};
 
 /// Arguments of `vultus serve`.
 #[derive(Debug, clap::Args)]
@@ -35,14 +36,14 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut config = args.config;
     descriptors::make_room(&mut config.http)?;
-    secret::prepare_dir(&config.data.data_dir)?;
-    let secret = secret::load(&config.data)?;
+    let db = open(&config.data).await?;
+    let keyring = keyring(&config.data, &db).await?;
     // Before the models are fetched, which takes long, for an address that cannot be had.
     let listener = listen(config.http.listen).await?;
     let models = config.data.models_dir();
     tokio::task::spawn_blocking(move || fetch::ensure(&models)).await??;
     let engines = app::start_engines(&config)?;
-    let result = serve(config, listener, secret, engines.clone(), !args.no_worker).await;
+    let result = serve(config, listener, db, keyring, engines.clone(), !args.no_worker).await;
     tokio::task::spawn_blocking(move || engines.stop()).await?;
     result
 }
@@ -50,15 +51,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 async fn serve(
     config: Config,
     listener: TcpListener,
-    secret: Secret,
+    db: Db,
+    keyring: Keyring,
     engines: Arc<Pool<Engine>>,
     work: bool,
 ) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let schedule = Schedule::new(&config.screening)?;
-    let db = open(&config.data).await?;
     let address = listener.local_addr()?;
-    let app = App::new(config, db, engines, secret)?;
+    let app = App::new(config, db, engines, keyring)?;
     mint_first_key(&app, address).await?;
     tracing::info!(%address, data = %app.config.data.data_dir.display(), "listening");
     let server = http::wire::listen::serve(listener, app.clone(), stop);
@@ -102,7 +103,7 @@ async fn mint_first_key(app: &App, address: SocketAddr) -> anyhow::Result<()> {
         return Ok(());
     }
     let new = NewKey { account: "default", name: "first key", scopes: &Scope::ALL, test: false, expires: None };
-    let key = keys::mint(&app.db, &app.secret, &new).await?.text;
+    let key = keys::mint(&app.db, &app.keyring, &new).await?.text;
     let host =
         if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
     let shown = print(&format!(

@@ -15,10 +15,14 @@ pub struct Data {
     /// Database, such as `sqlite:///var/lib/vultus/vultus.db` [default: `vultus.db` in the data directory].
     #[arg(long, env = "VULTUS_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// Server secret: at least 32 characters; API keys are stored as hashes under it, so keep it when the server moves
+    /// Server secret: at least 32 characters. API keys are stored as hashes under it, so keep it when the server moves
     /// [default: `secret.key` in the data directory, made on the first start].
     #[arg(long, env = "VULTUS_SECRET", value_name = "TEXT", hide_env_values = true)]
     pub secret: Option<String>,
+    /// The secret of before, while a new one takes its place; may be repeated [default: `former-secret.key` in the data
+    /// directory, if it is there].
+    #[arg(long = "former-secret", env = "VULTUS_FORMER_SECRET", value_name = "TEXT", hide_env_values = true)]
+    pub former_secrets: Vec<String>,
 }
 
 impl Data {
@@ -32,9 +36,19 @@ impl Data {
         self.data_dir.join("secret.key")
     }
 
+    /// The file of the former server secret.
+    pub fn former_secret_file(&self) -> PathBuf {
+        self.data_dir.join("former-secret.key")
+    }
+
+    /// The file of the database that is used unless another one is configured.
+    pub fn database_file(&self) -> PathBuf {
+        self.data_dir.join("vultus.db")
+    }
+
     /// The database in force.
     pub fn database_url(&self) -> String {
-        self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("vultus.db").display()))
+        self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}", self.database_file().display()))
     }
 
     /// The folder of kept images.
@@ -49,7 +63,13 @@ impl Data {
 
     /// Options that keep everything under `data_dir`, with the models elsewhere: for tests.
     pub fn under(data_dir: &Path, models_dir: &Path) -> Self {
-        Self { data_dir: data_dir.into(), models_dir: Some(models_dir.into()), database_url: None, secret: None }
+        Self {
+            data_dir: data_dir.into(),
+            models_dir: Some(models_dir.into()),
+            database_url: None,
+            secret: None,
+            former_secrets: Vec::new(),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ impl FromRequestParts<Arc<App>> for Caller {
         if text.trim().is_empty() {
             return Err(Error::Unauthorized(KeyProblem::Missing));
         }
-        let caller = keys::authenticate(&app.db, &app.secret, text).await?;
+        let caller = keys::authenticate(&app.db, &app.keyring, text).await?;
         let span = tracing::Span::current();
         span.record("account", tracing::field::display(caller.account));
         span.record("key", tracing::field::display(caller.key));

@@ -17,7 +17,7 @@ use vultus::auth::keys::{self, NewKey, Scope};
 use vultus::config::Config;
 use vultus::jobs::{self, Tools};
 use vultus::pools::Pool;
-use vultus::{http, secret, tls};
+use vultus::{http, keyring, tls};
 use vultus_store::Db;
 use vultus_vision::Engine;
 
@@ -107,9 +107,9 @@ impl TestApp {
 
     async fn start(own: Own, engines: Arc<Pool<Engine>>) -> Self {
         let Own { dir, database, config } = own;
-        let secret = secret::load(&config.data).unwrap();
+        let keyring = keyring::load(&config.data, 0).unwrap();
         let db = Db::connect(&config.data.database_url()).await.unwrap();
-        let app = App::new(config, db, engines, secret).unwrap();
+        let app = App::new(config, db, engines, keyring).unwrap();
         let key = mint(&app, &ANY_KEY).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -279,5 +279,5 @@ impl Own {
 const ANY_KEY: NewKey<'_> = NewKey { account: "tests", name: "test", scopes: &Scope::ALL, test: false, expires: None };
 
 async fn mint(app: &App, new: &NewKey<'_>) -> String {
-    keys::mint(&app.db, &app.secret, new).await.unwrap().text
+    keys::mint(&app.db, &app.keyring, new).await.unwrap().text
 }

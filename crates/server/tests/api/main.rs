@@ -31,6 +31,7 @@ mod pictures;
 mod protocol;
 mod rate;
 mod sandbox;
+mod secrets;
 mod spdetect;
 mod start;
 mod vectors;

@@ -29,6 +29,18 @@ async fn several_programs_can_open_a_new_database_and_write_to_it_at_once() {
     .await;
 }
 
+#[tokio::test]
+async fn a_database_without_tables_is_no_existing_one_and_stays_so() {
+    on_empty_postgres(async |url| {
+        for _ in 0..2 {
+            assert!(matches!(Db::connect_existing(url).await, Err(Error::Empty)));
+        }
+        Db::connect(url).await.unwrap().close().await;
+        Db::connect_existing(url).await.unwrap().close().await;
+    })
+    .await;
+}
+
 /// As where pgvector is not installed, nothing but the extension is in the way.
 #[tokio::test]
 async fn a_database_that_cannot_have_vectors_is_refused_with_what_to_do() {

@@ -74,6 +74,23 @@ async fn a_closed_database_is_unavailable() {
 }
 
 #[tokio::test]
+async fn a_missing_or_empty_file_is_no_existing_database_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vultus.db");
+    assert!(matches!(Db::connect_existing(&url(&path)).await, Err(Error::Empty)));
+    assert!(!path.exists());
+    std::fs::write(&path, "").unwrap();
+    // What may be left of the data.
+    let log = folder.path().join("vultus.db-wal");
+    std::fs::write(&log, "log").unwrap();
+    assert!(matches!(Db::connect_existing(&url(&path)).await, Err(Error::Empty)));
+    assert_eq!((std::fs::read(&path).unwrap().len(), std::fs::read(&log).unwrap().len()), (0, 3));
+    std::fs::remove_file(&log).unwrap();
+    Db::connect(&url(&path)).await.unwrap().close().await;
+    Db::connect_existing(&url(&path)).await.unwrap().close().await;
+}
+
+#[tokio::test]
 async fn addresses_that_cannot_work_are_refused_with_a_reason() {
     for address in ["", "vultus.db", "mysql://localhost/vultus", "sqlite:", "sqlite::memory:"] {
         let error = Db::connect(address).await.unwrap_err();

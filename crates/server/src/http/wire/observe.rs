@@ -21,7 +21,7 @@ use super::linger::Rest;
 use super::problem;
 use crate::app::App;
 use crate::error::Error;
-use crate::secret::random_bytes;
+use crate::random::random_bytes;
 
 const REQUEST_ID: &str = "x-request-id";
 

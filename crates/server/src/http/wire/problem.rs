@@ -140,6 +140,8 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
             | StoreError::CreateFile(_)
             | StoreError::NoVectors(_)
             | StoreError::Migrate(_)
+            | StoreError::Empty
+            | StoreError::Damaged(_)
             | StoreError::Database(_),
         )
         | Error::Engine(pools::Error::Panicked)
