@@ -3,14 +3,15 @@
 MODELS := target/models
 TOOLS := target/tools
 CARGO_DENY_VERSION := 0.20.2
+CARGO_MACHETE_VERSION := 0.9.2
 CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS := 60
 export VULTUS_MODELS_DIR := $(abspath $(MODELS))
 export PATH := $(abspath $(TOOLS))/bin:$(PATH)
 
-.PHONY: test fmt clippy deny unit suites test-milvus milvus-suites models bench fuzz
+.PHONY: test fmt clippy doc deny unused unit suites test-milvus milvus-suites models bench fuzz
 
-test: fmt clippy deny unit
+test: fmt clippy doc deny unused unit
 	@echo "all checks passed"
 
 fmt:
@@ -18,6 +19,10 @@ fmt:
 
 clippy:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Links between comments that lead nowhere are errors.
+doc:
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 
 # Licences, bans and sources. The advisory database is not asked: it is fetched from a host of its own at every run.
 deny: $(TOOLS)/bin/cargo-deny
@@ -27,6 +32,13 @@ $(TOOLS)/bin/cargo-deny:
 	@mkdir -p $(TOOLS)/bin
 	@if cargo deny --version 2>/dev/null | grep -q '$(CARGO_DENY_VERSION)'; then ln -sf "$$(command -v cargo-deny)" $@; \
 	else cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root $(TOOLS); fi
+
+# Dependencies that no code names.
+unused: $(TOOLS)/bin/cargo-machete
+	cargo machete --with-metadata
+
+$(TOOLS)/bin/cargo-machete:
+	cargo install cargo-machete --version $(CARGO_MACHETE_VERSION) --locked --root $(TOOLS)
 
 # PostgreSQL is installed, started and stopped by the script, unless TEST_POSTGRES_URL names a server. The models come
 # first: unit, API, golden and contract tests run the real networks.
@@ -44,7 +56,7 @@ test-milvus: models
 
 milvus-suites:
 	cargo test -p vultus-milvus --locked --test server
-	TEST_DATABASE=postgres cargo test -p vultus --locked --test api
+	TEST_DATABASE=postgres cargo test -p vultus --locked --test api -- --include-ignored
 
 models:
 	cargo run --locked --quiet -- models pull --to $(MODELS)

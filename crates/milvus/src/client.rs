@@ -65,6 +65,14 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether Milvus refuses the user and password: the operator has to change them, and no retry helps.
+    pub fn is_denied(&self) -> bool {
+        use tonic::Code::{PermissionDenied, Unauthenticated};
+        matches!(self, Self::Unreachable(status) if matches!(status.code(), PermissionDenied | Unauthenticated))
+    }
+}
+
 /// A connection, which is made when it is first needed and made again when it is lost. Clones share it.
 #[derive(Clone)]
 pub struct Client {

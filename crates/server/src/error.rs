@@ -135,7 +135,7 @@ pub enum Error {
         /// The model in use.
         current: String,
     },
-    /// A collection does not fit into the memory that galleries may take.
+    /// A collection does not fit into the memory that galleries may take. No retry succeeds until the operator changes that.
     #[error(
         "the collection has {embeddings} embeddings, more than the {limit} that this server may hold in memory: ask its \
          operator to raise --cached-embeddings, or to search in PostgreSQL"

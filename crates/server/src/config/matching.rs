@@ -21,9 +21,12 @@ pub struct Matching {
     /// Most embeddings of one enrollment.
     #[arg(long, env = "VULTUS_MAX_EMBEDDINGS", default_value_t = 100, value_name = "N")]
     pub max_embeddings: u32,
-    /// Score from which members of the collection are told as similar when somebody is enrolled into it, 0 to 1.
+    /// Score from which members of the collection are reported as similar when somebody is enrolled into it, 0 to 1.
     #[arg(long, env = "VULTUS_DUPLICATE_SCORE", default_value = "0.6", value_parser = unit, value_name = "SCORE")]
     pub duplicate_score: f64,
+    /// Longest search for similar members when somebody is enrolled, in seconds. The person is enrolled without it then.
+    #[arg(long, env = "VULTUS_DUPLICATE_TIMEOUT", default_value = "5", value_parser = seconds, value_name = "SECONDS")]
+    pub duplicate_timeout: Duration,
     /// How long changes of a collection are gathered before its classifier is fitted, in seconds.
     #[arg(long, env = "VULTUS_REFIT_DELAY", default_value = "5", value_parser = seconds, value_name = "SECONDS")]
     pub refit_delay: Duration,

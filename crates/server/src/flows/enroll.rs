@@ -9,11 +9,11 @@ use vultus_store::enrollments::{Facts, FactsUpdate, NewEnrollment};
 use vultus_store::{Id, Kind, collections, enrollments, jobs};
 use vultus_vision::{Calibration, DetectSize, Dominant, Embedding, Engine, Quality, dominant};
 
+use super::duplicates::{self, NotSearched, Similar};
 use super::{Outcome, Picture, SkipReason, Skipped};
 use crate::app::{self, App};
 use crate::clock;
 use crate::error::Error;
-use crate::search::Space;
 
 /// What the pictures belong to.
 #[derive(Debug, Clone)]
@@ -38,23 +38,9 @@ pub struct Enrolled {
     pub added: usize,
     /// The pictures that were left out.
     pub skipped: Vec<Skipped>,
-    /// Members of the collection to join who look like the same person, most similar first.
-    pub similar: Vec<Similar>,
+    /// Members of the collection to join who look like the same person, most similar first; or why nobody was searched.
+    pub similar: Result<Vec<Similar>, NotSearched>,
 }
-
-/// Somebody who looks like the person who is enrolled.
-#[derive(Debug)]
-pub struct Similar {
-    /// The enrollment.
-    pub id: Id,
-    /// The name of the person.
-    pub name: String,
-    /// Served score of the most similar embedding, 0 to 1.
-    pub score: f32,
-}
-
-/// Similar members that are told.
-const MOST_SIMILAR: usize = 5;
 
 /// A picture's dominant face.
 struct Usable {
@@ -106,9 +92,9 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
     }
     let similar = match &target {
         Target::New { collection: Some(collection), .. } => {
-            similar(app, account, *collection, &rows, &calibration).await?
+            duplicates::find(app, account, *collection, &rows, &calibration).await
         }
-        _ => Vec::new(),
+        _ => Ok(Vec::new()),
     };
     if app.config.images.keep_images {
         keep(app, account, &mut rows, pictures).await?;
@@ -151,36 +137,6 @@ pub fn embed_dominant(
     };
     engine.recycle(image);
     Ok(embedded)
-}
-
-/// The members of a collection from whom one of the new embeddings is hard to tell.
-async fn similar(
-    app: &App,
-    account: Id,
-    collection: Id,
-    rows: &[NewEmbedding],
-    calibration: &Calibration,
-) -> Result<Vec<Similar>, Error> {
-    let state = collections::state(&app.db, account, collection).await?;
-    let (model, dimension) = (rows[0].model.as_str(), rows[0].vector.len());
-    let space = Space { account, collection, state: &state, model, dimension };
-    let probes = rows.iter().map(|row| row.vector.clone()).collect();
-    let mut hits = app.vectors.search(space, probes, MOST_SIMILAR).await?.concat();
-    hits.retain(|hit| f64::from(calibration.score(hit.cosine)) >= app.config.matching.duplicate_score);
-    hits.sort_by(|a, b| b.cosine.total_cmp(&a.cosine));
-    let mut ids: Vec<Id> = Vec::new();
-    for hit in &hits {
-        if !ids.contains(&hit.enrollment) {
-            ids.push(hit.enrollment);
-        }
-    }
-    let members = collections::members(&app.db, account, collection, model, &ids).await?;
-    // The first hit of a member is the best one.
-    let similar = members.into_iter().filter_map(|member| {
-        let best = hits.iter().find(|hit| hit.enrollment == member.id)?;
-        Some(Similar { id: member.id, name: member.name, score: calibration.score(best.cosine) })
-    });
-    Ok(similar.take(MOST_SIMILAR).collect())
 }
 
 /// Makes the row of a face.

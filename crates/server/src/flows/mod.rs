@@ -1,6 +1,7 @@
 //! What the server does for a request, without HTTP: one async `run` in each file.
 
 pub mod detect;
+pub mod duplicates;
 pub mod enroll;
 pub mod feedback;
 pub mod identify;

@@ -65,8 +65,16 @@ impl TestApp {
 
     /// A server with other options, on the shared inference threads.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::over(Own::new(Database::create().await), change).await
+    }
+
+    /// The same with a PostgreSQL database, whatever `TEST_DATABASE` says.
+    pub async fn on_postgres(change: impl FnOnce(&mut Config)) -> Self {
+        Self::over(Own::new(Some(Database::on_postgres().await)), change).await
+    }
+
+    async fn over(mut own: Own, change: impl FnOnce(&mut Config)) -> Self {
         static ENGINES: OnceLock<Arc<Pool<Engine>>> = OnceLock::new();
-        let mut own = Own::new().await;
         change(&mut own.config);
         let engines = ENGINES.get_or_init(|| start_engines(&own.config).unwrap()).clone();
         engines.loaded().await.unwrap();
@@ -97,7 +105,7 @@ impl TestApp {
 
     /// A server with one inference thread of its own.
     pub async fn with_own_engine(change: impl FnOnce(&mut Config)) -> Self {
-        let mut own = Own::new().await;
+        let mut own = Own::new(Database::create().await);
         own.config.engine.engine_threads = Some(1.try_into().unwrap());
         change(&mut own.config);
         let engines = start_engines(&own.config).unwrap();
@@ -262,8 +270,8 @@ pub fn models_dir() -> PathBuf {
 }
 
 impl Own {
-    async fn new() -> Self {
-        let (dir, database) = (tempfile::tempdir().unwrap(), Database::create().await);
+    fn new(database: Option<Database>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         let command = Config::augment_args(clap::Command::new("test"));
         let mut config = Config::from_arg_matches(&command.get_matches_from(["test"])).unwrap();
         config.data = vultus::config::Data::under(dir.path(), &models_dir());

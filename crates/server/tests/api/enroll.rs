@@ -1,5 +1,7 @@
 //! `enroll`.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use vultus::config::VectorEngine;
@@ -195,7 +197,7 @@ async fn external_ids_and_metadata_are_kept_and_told() {
 }
 
 #[tokio::test]
-async fn who_may_be_enrolled_already_is_told() {
+async fn probable_duplicates_are_reported() {
     let app = TestApp::new().await;
     let home = app.collection("Home").await;
     let enroll = async |name: &str, collection: Option<&str>| {
@@ -214,6 +216,49 @@ async fn who_may_be_enrolled_already_is_told() {
         json!([]),
         "who joins no collection is no duplicate"
     );
+}
+
+/// Enrolls somebody into a collection with a member, and gives `meta` of the answer.
+async fn enrolled_beside_a_member(app: &TestApp) -> Value {
+    let home = app.collection("Home").await;
+    app.join(&app.enroll("Joe", &photo("biden")).await, &home).await;
+    let body = json!({"img0": base64(&photo("obama-portrait")), "collection_id": home});
+    let enrolled = app.post("/v1/enroll", &body).await.ok();
+    let people = app.get(&format!("/v1/enroll?collection_id={home}")).await.ok();
+    assert_eq!(people["data"][1]["id"], enrolled["data"]["enrollment_id"], "the person is stored");
+    enrolled["meta"].clone()
+}
+
+#[tokio::test]
+async fn people_are_enrolled_into_a_collection_that_is_too_large_to_search() {
+    let app = TestApp::with(|config| {
+        config.vectors.vectors = VectorEngine::Memory;
+        config.matching.cached_embeddings = 0;
+    })
+    .await;
+    let meta = enrolled_beside_a_member(&app).await;
+    assert_eq!((&meta["similar"], &meta["similar_reason"]), (&json!(null), &json!("collection_too_large")));
+}
+
+#[tokio::test]
+async fn people_are_enrolled_while_the_vector_engine_is_away_or_hangs() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away = "milvus://127.0.0.1:1".to_owned();
+    let hangs = format!("milvus://{}", silent.local_addr().unwrap());
+    for (address, reason) in [(away, "unavailable"), (hangs, "timeout")] {
+        let app = TestApp::with(|config| {
+            if config.data.database_url.is_some() {
+                config.vectors.vectors = address.parse().unwrap();
+                config.matching.duplicate_timeout = Duration::from_secs(1);
+            }
+        })
+        .await;
+        if !app.app.db.is_postgres() {
+            return;
+        }
+        let meta = enrolled_beside_a_member(&app).await;
+        assert_eq!((&meta["similar"], &meta["similar_reason"]), (&json!(null), &json!(reason)));
+    }
 }
 
 #[tokio::test]

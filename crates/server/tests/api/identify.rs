@@ -179,6 +179,6 @@ async fn a_collection_beyond_the_memory_budget_is_refused() {
         app.join(&app.enroll(name, &photo(name)).await, &home).await;
     }
     let body = json!({"collection_id": home, "img": base64(&photo("biden"))});
-    let message = app.post("/v1/identify", &body).await.problem(503, "gallery_too_large");
+    let message = app.post("/v1/identify", &body).await.problem(400, "gallery_too_large");
     assert!(message.contains("2 embeddings") && message.contains("--cached-embeddings"), "{message}");
 }

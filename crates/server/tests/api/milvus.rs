@@ -26,17 +26,21 @@ struct Beside {
     name: String,
 }
 
+fn milvus_url() -> String {
+    std::env::var("TEST_MILVUS_URL").expect("TEST_MILVUS_URL names a Milvus")
+}
+
 impl Beside {
-    /// None without a Milvus. The table belongs to the test of this name.
-    async fn new(test: &str) -> Option<Self> {
-        let mut url = std::env::var("TEST_MILVUS_URL").ok()?;
+    /// The table belongs to the test of this name.
+    async fn new(test: &str) -> Self {
+        let mut url = milvus_url();
         let world = World::new(test).await;
         let client = Client::new(&url).unwrap();
         let link = Link::lead(&mut url);
         let milvus = Milvus::new(world.db.clone(), &url, world.model.clone()).unwrap();
         let name = format!("vultus_{test}_{}", world.model.dimension);
         Table::drop(&client, &name).await.unwrap();
-        Some(Self { world, milvus, link, client, name })
+        Self { world, milvus, link, client, name }
     }
 
     /// The table as somebody else sees it.
@@ -52,8 +56,9 @@ impl Beside {
 }
 
 #[tokio::test]
+#[ignore = "needs Milvus: make test-milvus"]
 async fn while_milvus_is_away_identify_is_told_so_and_deletions_are_made_up_for() {
-    let Some(beside) = Beside::new("away").await else { return };
+    let beside = Beside::new("away").await;
     let Beside { world, milvus, link, .. } = &beside;
     let (home, work) = (world.collection().await, world.collection().await);
     let (ada, bob) = (world.enroll(home, &[0.0]).await, world.enroll(home, &[50.0]).await);
@@ -85,8 +90,9 @@ async fn while_milvus_is_away_identify_is_told_so_and_deletions_are_made_up_for(
 }
 
 #[tokio::test]
+#[ignore = "needs Milvus: make test-milvus"]
 async fn a_milvus_that_hangs_is_told_in_time() {
-    let Some(beside) = Beside::new("hangs").await else { return };
+    let beside = Beside::new("hangs").await;
     let Beside { world, milvus, link, .. } = &beside;
     let home = world.collection().await;
     let ada = world.enroll(home, &[0.0]).await;
@@ -101,8 +107,9 @@ async fn a_milvus_that_hangs_is_told_in_time() {
 }
 
 #[tokio::test]
+#[ignore = "needs Milvus: make test-milvus"]
 async fn what_milvus_lost_or_has_too_much_is_told_and_made_anew() {
-    let Some(beside) = Beside::new("repair").await else { return };
+    let beside = Beside::new("repair").await;
     let Beside { world, milvus, .. } = &beside;
     let home = world.collection().await;
     let ada = world.enroll(home, &[0.0, 10.0]).await;
@@ -126,8 +133,9 @@ async fn what_milvus_lost_or_has_too_much_is_told_and_made_anew() {
 }
 
 #[tokio::test]
+#[ignore = "needs Milvus: make test-milvus"]
 async fn a_milvus_that_lost_everything_is_filled_again() {
-    let Some(beside) = Beside::new("lost").await else { return };
+    let beside = Beside::new("lost").await;
     let Beside { world, milvus, client, name, .. } = &beside;
     let home = world.collection().await;
     let ada = world.enroll(home, &[0.0]).await;
@@ -140,23 +148,25 @@ async fn a_milvus_that_lost_everything_is_filled_again() {
 }
 
 #[tokio::test]
+#[ignore = "needs Milvus: make test-milvus"]
 async fn the_table_of_a_model_that_is_in_use_no_more_goes() {
-    let Some(old) = Beside::new("old_model").await else { return };
+    let old = Beside::new("old_model").await;
     let home = old.world.collection().await;
     old.world.enroll(home, &[0.0]).await;
     assert_eq!(old.world.found(&old.milvus, home, 0.0).await.len(), 1);
     let before = old.table().await.id;
 
     let model = vultus::model::Model { name: "new_model".to_owned(), dimension: 16 };
-    let url = std::env::var("TEST_MILVUS_URL").unwrap();
+    let url = milvus_url();
     let new = Milvus::new(old.world.db.clone(), &url, model).unwrap();
     new.maintain().await.unwrap();
     assert_ne!(old.table().await.id, before, "it had to be made anew");
 }
 
 #[tokio::test]
+#[ignore = "needs Milvus: make test-milvus"]
 async fn an_outage_of_milvus_is_told_over_http() {
-    let Ok(mut url) = std::env::var("TEST_MILVUS_URL") else { return };
+    let mut url = milvus_url();
     let link = Link::lead(&mut url);
     let app = TestApp::with(|config| config.vectors.vectors = url.parse().unwrap()).await;
     let home = app.collection("Home").await;

@@ -1,4 +1,4 @@
-//! The database goes away and comes back. Only with `TEST_DATABASE=postgres`: a file does not go away.
+//! The database goes away and comes back. Always on PostgreSQL: a file does not go away.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,15 +11,15 @@ use crate::link::{Link, State};
 use crate::pictures::photo;
 
 /// A server whose database can go away.
-async fn linked() -> Option<(TestApp, Link)> {
+async fn linked() -> (TestApp, Link) {
     let mut link = None;
-    let app = TestApp::with(|config| link = config.data.database_url.as_mut().map(Link::lead)).await;
-    Some((app, link?))
+    let app = TestApp::on_postgres(|config| link = config.data.database_url.as_mut().map(Link::lead)).await;
+    (app, link.unwrap())
 }
 
 #[tokio::test]
 async fn an_outage_is_told_and_over_by_itself() {
-    let Some((app, link)) = linked().await else { return };
+    let (app, link) = linked().await;
     let home = app.collection("Home").await;
     let person = json!({"img0": base64(&photo("biden")), "name": "Joe", "collection_id": home});
     let probe = json!({"img": base64(&photo("biden")), "collection_id": home});
@@ -48,7 +48,7 @@ async fn lock(url: &str) -> PgConnection {
 
 #[tokio::test]
 async fn a_database_that_hangs_is_told_in_time() {
-    let Some((app, link)) = linked().await else { return };
+    let (app, link) = linked().await;
     let home = json!({"name": "Home"});
     app.post("/v1/collection", &home).await.ok();
     let lock = lock(&link.url).await;
@@ -76,7 +76,7 @@ async fn a_database_that_hangs_is_told_in_time() {
 
 #[tokio::test]
 async fn a_statement_may_take_long_while_the_database_answers_others() {
-    let Some((app, link)) = linked().await else { return };
+    let (app, link) = linked().await;
     let lock = lock(&link.url).await;
     let waiting = async {
         tokio::time::sleep(Duration::from_secs(12)).await;
@@ -89,7 +89,7 @@ async fn a_statement_may_take_long_while_the_database_answers_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_enroll_is_half_applied_by_an_outage() {
-    let Some((app, link)) = linked().await else { return };
+    let (app, link) = linked().await;
     let home = app.collection("Home").await;
     let person = json!({"img0": base64(&photo("biden")), "img1": base64(&photo("biden")), "collection_id": home});
     let over = AtomicBool::new(false);

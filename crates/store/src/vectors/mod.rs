@@ -1,7 +1,7 @@
 //! Vector search in PostgreSQL with pgvector: the one place whose SQL is not for both databases.
 //!
 //! The table `vectors` holds each embedding once for each collection that it is in. It follows the tables that it is
-//! derived from within their transactions: [`follow`] adds what is new, foreign keys remove what is gone. A collection is
+//! derived from within their transactions: `follow` adds what is new, foreign keys remove what is gone. A collection is
 //! searched by comparing the probe with all of its vectors, which a B-tree finds. A large one gets a partial HNSW index of
 //! its own (`index.rs`), so that a search never meets vectors of other collections, which it would have to skip.
 

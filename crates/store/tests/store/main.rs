@@ -1,5 +1,5 @@
-//! The store on SQLite, and on PostgreSQL as well where `TEST_POSTGRES_URL` names a server on which the tests may create
-//! databases.
+//! The store on SQLite and on PostgreSQL. `TEST_POSTGRES_URL` names a server on which the tests may create databases:
+//! `scripts/with-postgres.sh` starts one.
 #![allow(clippy::unwrap_used)]
 
 mod collections;

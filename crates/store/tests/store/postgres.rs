@@ -1,4 +1,4 @@
-//! What is particular to PostgreSQL. Without `TEST_POSTGRES_URL` nothing here is tested.
+//! What is particular to PostgreSQL.
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::task::JoinSet;

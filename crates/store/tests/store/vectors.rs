@@ -1,4 +1,4 @@
-//! Vector search in PostgreSQL. Without `TEST_POSTGRES_URL` nothing here is tested.
+//! Vector search in PostgreSQL.
 
 use sqlx::{Connection as _, PgConnection};
 use vultus_store::embeddings::NewEmbedding;

@@ -39,14 +39,15 @@ pub(crate) async fn on_each_database(test: impl AsyncFn(World)) {
     on_postgres(test).await;
 }
 
-/// Runs a test on a fresh PostgreSQL database, if there is a server for it.
+/// Runs a test on a fresh PostgreSQL database.
 pub(crate) async fn on_postgres(test: impl AsyncFn(World)) {
     on_empty_postgres(async |url| run(url, &test).await).await;
 }
 
-/// Runs a test on the address of a PostgreSQL database without any table, if there is a server for it.
+/// Runs a test on the address of a PostgreSQL database without any table.
 pub(crate) async fn on_empty_postgres(test: impl AsyncFn(&str)) {
-    let Ok(server) = std::env::var("TEST_POSTGRES_URL") else { return };
+    let server =
+        std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL names a server: use scripts/with-postgres.sh");
     let name = format!("vultus_test_{}_{}", std::process::id(), TICKS.fetch_add(1, Ordering::Relaxed));
     let mut admin = PgConnection::connect(&server).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut admin).await.unwrap();

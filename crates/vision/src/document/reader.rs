@@ -104,7 +104,7 @@ impl Reader {
     }
 
     /// Finds and reads the machine readable zone; `today` decides the centuries. `None` when there is none. A zone with
-    /// failed check digits is a result: see [`Mrz::checks`].
+    /// failed check digits is a result: see [`checks`](super::mrz::Mrz::checks).
     ///
     /// # Errors
     /// [`Error::Inference`] or [`Error::Model`].

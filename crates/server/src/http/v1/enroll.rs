@@ -14,7 +14,8 @@ use crate::app::App;
 use crate::auth::keys::Caller;
 use crate::clock;
 use crate::error::{Entity, Error};
-use crate::flows::enroll::{Enrolled, Similar, Target};
+use crate::flows::duplicates::{NotSearched, Similar};
+use crate::flows::enroll::{Enrolled, Target};
 use crate::flows::{self, Outcome, Picture};
 use crate::http::wire::body::Upload;
 use crate::http::wire::envelope::{Envelope, FaceAnswer, NoMeta, SkippedImage, skipped_images};
@@ -77,8 +78,14 @@ pub struct EnrollMeta {
     embeddings: usize,
     /// The images that were left out.
     skipped: Vec<SkippedImage>,
-    /// Members of the collection to join who look like the same person, most similar first: maybe this is a duplicate.
-    similar: Vec<SimilarPerson>,
+    /// Members of the collection to join who look like the same person, most similar first: maybe this is a duplicate. `null`
+    /// if they could not be searched; the person is enrolled all the same.
+    similar: Option<Vec<SimilarPerson>>,
+    /// Why `similar` is `null`; absent otherwise. `collection_too_large`: the collection has more embeddings than the server may
+    /// hold in memory. `timeout`: the search took too long. `unavailable`: the search failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "timeout")]
+    similar_reason: Option<&'static str>,
 }
 
 /// Somebody who looks like the person who is enrolled.
@@ -180,7 +187,7 @@ pub(crate) async fn update(
         let mut tx = app.db.write(caller.account).await?;
         enrollments::update_facts(&mut tx, caller.account, enrollment_id, &facts, clock::now_us()).await?;
         tx.commit().await?;
-        let enrolled = Enrolled { id: enrollment_id, added: 0, skipped: Vec::new(), similar: Vec::new() };
+        let enrolled = Enrolled { id: enrollment_id, added: 0, skipped: Vec::new(), similar: Ok(Vec::new()) };
         return Ok(answer("enrollment updated successfully", Outcome::Done(enrolled)));
     }
     let target = Target::Existing(enrollment_id, facts);
@@ -282,15 +289,12 @@ fn answer(message: &'static str, outcome: Outcome<Enrolled>) -> FaceAnswer<Enrol
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(enrolled) => {
             let data = EnrollData { enrollment_id: enrolled.id.to_string() };
-            let similar = enrolled.similar.into_iter().map(|Similar { id, name, score }| SimilarPerson {
-                key: id.to_string(),
-                name,
-                score,
-            });
+            let similar = |Similar { id, name, score }| SimilarPerson { key: id.to_string(), name, score };
             let meta = EnrollMeta {
                 embeddings: enrolled.added,
                 skipped: skipped_images(&enrolled.skipped),
-                similar: similar.collect(),
+                similar_reason: enrolled.similar.as_ref().err().copied().map(NotSearched::code),
+                similar: enrolled.similar.ok().map(|found| found.into_iter().map(similar).collect()),
             };
             FaceAnswer::done(message, data, meta)
         }

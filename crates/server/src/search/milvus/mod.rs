@@ -106,6 +106,9 @@ impl VectorIndex for Milvus {
 
 impl From<vultus_milvus::Error> for Error {
     fn from(error: vultus_milvus::Error) -> Self {
+        if error.is_denied() {
+            return Self::Internal(error.into());
+        }
         Self::Unavailable { part: "vector engine", source: error.into() }
     }
 }
