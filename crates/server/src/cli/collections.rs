@@ -1,4 +1,4 @@
-//! `vultus collections`: list them, and move them between servers. It works on the database, so the server may run meanwhile.
+//! `vultus collections`: lists collections and moves them between servers. It uses the database, so the server may run.
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -29,21 +29,21 @@ enum Command {
         #[command(flatten)]
         scope: Scope,
     },
-    /// Write a collection to a file: names, metadata and face templates, so keep it as safe as the database.
+    /// Write a collection to a file. It holds names, metadata and embeddings, so keep it as safe as the database.
     Export {
         /// Id of the collection.
         id: String,
-        /// The file to write; it must not exist.
+        /// The file to write. It must not exist.
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
         #[command(flatten)]
         scope: Scope,
     },
-    /// Make a collection, and an enrollment for each of its members, of an exported file.
+    /// Create a collection from an exported file, with an enrollment for each member.
     Import {
         /// The file.
         file: PathBuf,
-        /// Name of the collection [default: that in the file].
+        /// Name of the collection [default: the name in the file].
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
         #[command(flatten)]
@@ -67,7 +67,7 @@ impl Scope {
         let account = accounts.iter().find(|account| account.name == self.account).map(|account| account.id);
         let account = account.with_context(|| {
             let names: Vec<&str> = accounts.iter().map(|account| account.name.as_str()).collect();
-            format!("there is no account \"{}\", only: {}", self.account, names.join(", "))
+            format!("there is no account \"{}\"; the accounts are: {}", self.account, names.join(", "))
         })?;
         Ok((db, account))
     }
@@ -98,7 +98,7 @@ async fn export(id: &str, to: &Path, scope: &Scope) -> anyhow::Result<()> {
     let id: Id = id.parse()?;
     let (db, account) = scope.open().await?;
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
-    let mut out = BufWriter::new(file.with_context(|| format!("cannot make {}", to.display()))?);
+    let mut out = BufWriter::new(file.with_context(|| format!("cannot create {}", to.display()))?);
     let members = transfer::export(&db, account, id, &mut out).await;
     if members.is_err() {
         std::fs::remove_file(to)?;

@@ -1,4 +1,4 @@
-//! `vultus keys`: make, list and revoke API keys. It works on the database, so the server may run meanwhile.
+//! `vultus keys`: creates, lists and revokes API keys. It uses the database, so the server may run.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -22,21 +22,21 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make a key and show it, this once.
+    /// Create a key and show it once.
     Create {
-        /// Account that the key acts for; it is made if it does not exist. Accounts do not see each other's data.
+        /// Account that the key acts for. The command creates it if needed. Accounts do not see each other's data.
         #[arg(long, value_name = "NAME")]
         account: String,
         /// What the key is for.
         #[arg(long, value_name = "TEXT")]
         name: String,
-        /// What the key may do; may be repeated [default: everything]
+        /// Something that the key may do. Repeat the option for more [default: everything]
         /// [possible values: detect, spoof, match, identify, enrollments:read, enrollments:write, collections:read,
         /// collections:write].
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<Scope>,
-        /// Make a key in test mode: it may also ask for any documented error, by the header x-sandbox-status, so that
-        /// a client can be tested.
+        /// Create a key in test mode. A client with this key can ask for any documented error, with the header
+        /// x-sandbox-status, to test how it handles errors.
         #[arg(long)]
         test: bool,
         /// First moment at which the key no longer works, UTC: 2027-01-31 or 2027-01-31T12:00:00 [default: never].
@@ -48,7 +48,7 @@ enum Command {
         #[command(flatten)]
         data: Data,
     },
-    /// List all keys, with those that no longer work. The keys themselves are not stored and cannot be shown.
+    /// List all keys, also those that no longer work. The secrets of the keys are not stored and cannot be shown.
     List {
         /// Print JSON.
         #[arg(long)]
@@ -98,7 +98,7 @@ async fn create(data: &Data, new: &NewKey<'_>, as_json: bool) -> anyhow::Result<
         });
         return print(&shown.to_string());
     }
-    print(&format!("{}\n\nThe key is shown this once. To revoke it: vultus keys revoke {}", key.text, key.id))
+    print(&format!("{}\n\nThis key is shown only once. To revoke it: vultus keys revoke {}", key.text, key.id))
 }
 
 async fn list(data: &Data, as_json: bool) -> anyhow::Result<()> {
@@ -157,7 +157,7 @@ async fn revoke(data: &Data, id: &str) -> anyhow::Result<()> {
     print(&format!("revoked {id} ({})", key.name))
 }
 
-/// Opens the database, making the data directory on the very first use.
+/// Opens the database. The very first use creates the data directory.
 fn date(text: &str) -> Result<i64, String> {
     clock::parse(text).ok_or_else(|| "not a date: give 2027-01-31 or 2027-01-31T12:00:00 (UTC)".to_owned())
 }

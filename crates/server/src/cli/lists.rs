@@ -1,4 +1,4 @@
-//! `vultus lists`: pull, import, list and search sanctions lists. A running server takes up what is installed.
+//! `vultus lists`: pulls, imports, lists and searches sanctions lists. A running server loads new lists by itself.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -24,28 +24,28 @@ pub struct Args {
 enum Command {
     /// Fetch the lists from their publishers. A damaged, older or implausibly short file never replaces a list.
     Pull {
-        /// List to fetch; may be repeated [default: all] [possible values: ofac-sdn, ofac-consolidated,
+        /// List to fetch. Repeat the option for more [default: all] [possible values: ofac-sdn, ofac-consolidated,
         /// un-consolidated, eu-consolidated, uk-sanctions, bis-denied-persons].
         #[arg(long = "list", value_name = "LIST", value_parser = source)]
         sources: Vec<Source>,
-        /// Also take what is older, or shorter by more than a tenth, than the list in force.
+        /// Also install a list that is older than the list in force, or shorter by more than a tenth.
         #[arg(long)]
         force: bool,
         #[command(flatten)]
         location: Location,
     },
-    /// Install lists from files that were brought along; they are checked as those of `pull` are.
+    /// Install lists from local files. They get the same checks as in `pull`.
     Import {
-        /// Files as their publishers hand them out, all of a set together, or a folder with them.
+        /// Files as their publishers provide them, or a folder with them. Give all files of a set together.
         #[arg(required = true, value_name = "FILE-OR-FOLDER")]
         files: Vec<PathBuf>,
-        /// Also take what is older, or shorter by more than a tenth, than the list in force.
+        /// Also install a list that is older than the list in force, or shorter by more than a tenth.
         #[arg(long)]
         force: bool,
         #[command(flatten)]
         location: Location,
     },
-    /// List the lists in force: date, entries, hash, and when they were last checked (UTC).
+    /// List the lists in force: date, entries, hash, and time of the last check (UTC).
     List {
         /// Print JSON.
         #[arg(long)]
@@ -53,14 +53,14 @@ enum Command {
         #[command(flatten)]
         location: Location,
     },
-    /// Look a name up in the lists in force, and show why an entry is meant.
+    /// Search for a name in the lists in force, and show why an entry matches.
     Search {
         /// The name, in any script and order.
         name: String,
         /// Date or year of birth, such as 1960-06-29.
         #[arg(long, value_name = "DATE", value_parser = birth)]
         birth: Option<BirthDate>,
-        /// Nationality: a code or name of a country; may be repeated.
+        /// Nationality: a code or name of a country. Repeat the option for more.
         #[arg(long = "nationality", value_name = "COUNTRY", value_parser = country)]
         nationalities: Vec<Country>,
         /// Least score, 0 to 1.
@@ -77,7 +77,7 @@ enum Command {
     },
 }
 
-/// Where the lists are, and where they come from.
+/// The directory of the lists, and the source that they come from.
 #[derive(Debug, clap::Args)]
 struct Location {
     #[command(flatten)]
@@ -116,7 +116,7 @@ async fn pull(sources: &[Source], force: bool, location: &Location) -> anyhow::R
     let mut failed = Vec::new();
     for source in sources {
         match lists::pull(&publishers, &folder, *source, force).await {
-            Ok(change) => print(&told(&change))?,
+            Ok(change) => print(&report(&change))?,
             Err(error) => {
                 tracing::error!("{source}: {error:#}");
                 failed.push(source.name());
@@ -125,7 +125,7 @@ async fn pull(sources: &[Source], force: bool, location: &Location) -> anyhow::R
     }
     if !failed.is_empty() {
         bail!(
-            "not pulled: {}; what was in force before still is. `vultus lists import` takes files",
+            "not pulled: {}; the lists from before stay in force. `vultus lists import` installs local files",
             failed.join(", ")
         );
     }
@@ -138,12 +138,12 @@ fn import(paths: &[PathBuf], force: bool, folder: &Folder) -> anyhow::Result<()>
         if path.is_dir() { files.extend(lists::read_folder(path)?) } else { files.push(lists::read(path)?) }
     }
     for change in folder.install(&files, force, clock::now_us())? {
-        print(&told(&change))?;
+        print(&report(&change))?;
     }
     Ok(())
 }
 
-fn told(change: &Change) -> String {
+fn report(change: &Change) -> String {
     let Version { source, entries, .. } = &change.version;
     let date = change.version.date.as_ref().map_or(String::new(), |date| format!(" of {date}"));
     match &change.before {
@@ -174,7 +174,7 @@ fn list(installed: &[Installed], json: bool) -> anyhow::Result<()> {
 fn search(folder: &Folder, query: &Query, threshold: f32, limit: usize, json: bool) -> anyhow::Result<()> {
     let lists = folder.load()?;
     if lists.is_empty() {
-        bail!("there are no lists in {}: run vultus lists pull, or import", folder.path().display());
+        bail!("there are no lists in {}: run `vultus lists pull` or `vultus lists import`", folder.path().display());
     }
     let screener = Screener::new(lists);
     let answer = screener.search(query, threshold, limit)?;
@@ -205,7 +205,7 @@ fn search(folder: &Folder, query: &Query, threshold: f32, limit: usize, json: bo
 }
 
 fn source(text: &str) -> Result<Source, String> {
-    Source::ALL.into_iter().find(|source| source.name() == text).ok_or_else(|| "no list of this name".into())
+    Source::ALL.into_iter().find(|source| source.name() == text).ok_or_else(|| "there is no list of this name".into())
 }
 
 fn birth(text: &str) -> Result<BirthDate, String> {
@@ -213,5 +213,5 @@ fn birth(text: &str) -> Result<BirthDate, String> {
 }
 
 fn country(text: &str) -> Result<Country, String> {
-    Country::parse(text).ok_or_else(|| "no country of this code or name".into())
+    Country::parse(text).ok_or_else(|| "there is no country of this code or name".into())
 }

@@ -1,7 +1,7 @@
-//! The log: on standard error, written by a thread of its own.
+//! The log: a thread of its own writes it to standard error.
 //!
-//! Nothing may wait for the log or fail with it: its disk can be full, and the reader of its pipe can be slow or gone. Lines
-//! that find no room are lost.
+//! Nothing may wait for the log or fail because of it: its disk can be full, and the reader of its pipe can be slow or gone.
+//! Lines that find no room are lost.
 
 use std::io::{self, IsTerminal as _};
 use std::panic;

@@ -23,10 +23,10 @@ use crate::{data_dir, tls};
 #[derive(Debug, clap::Parser)]
 #[command(name = "vultus", version, arg_required_else_help = true)]
 pub struct Cli {
-    /// What is logged, such as `info` or `vultus=debug`.
+    /// What to log: a level or a filter, such as `info` or `vultus=debug`.
     #[arg(long, env = "VULTUS_LOG", default_value = "info,sqlx=warn", global = true, value_name = "FILTER")]
     log: String,
-    /// Form of the log.
+    /// Format of the log.
     #[arg(long, env = "VULTUS_LOG_FORMAT", default_value = "text", global = true, value_name = "FORMAT")]
     log_format: log::Format,
     #[command(subcommand)]
@@ -37,19 +37,19 @@ pub struct Cli {
 enum Command {
     /// Run the server.
     Serve(Box<serve::Args>),
-    /// Do the jobs of servers that share a database, without serving.
+    /// Run the jobs of servers that share a database, without serving requests.
     Worker(Box<worker::Args>),
-    /// Make, list and revoke API keys; works while the server runs.
+    /// Create, list and revoke API keys. Works while the server runs.
     Keys(keys::Args),
-    /// List collections and move them between servers; works while the server runs.
+    /// List collections and move them between servers. Works while the server runs.
     Collections(collections::Args),
-    /// Check and repair the vectors that PostgreSQL or Milvus searches; works while the server runs.
+    /// Check and repair the vectors that PostgreSQL or Milvus searches. Works while the server runs.
     Vectors(vectors::Args),
-    /// Take the people to another recognition model, by the images that were kept.
+    /// Move the enrolled people to another recognition model, using the kept images.
     Reembed(Box<reembed::Args>),
     /// Fetch, list and verify the models and the inference runtime.
     Models(models::Args),
-    /// Pull, import, list and search sanctions lists; works while the server runs.
+    /// Pull, import, list and search sanctions lists. Works while the server runs.
     Lists(lists::Args),
 }
 
@@ -57,7 +57,7 @@ impl Cli {
     /// Runs the command.
     ///
     /// # Errors
-    /// What went wrong and what to do, for the operator.
+    /// The error names what went wrong and what the operator can do.
     pub fn run(self) -> anyhow::Result<()> {
         let _log = log::start(&self.log, self.log_format)?;
         tls::install();
@@ -78,7 +78,7 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// Opens the database. A missing one is made, and the data directory with it, unless the directory was in use.
+/// Opens the database. Creates it if it is missing, together with the data directory, unless that directory was in use.
 async fn open(data: &Data) -> anyhow::Result<Db> {
     data_dir::prepare(&data.data_dir)?;
     let url = data.database_url();

@@ -1,4 +1,4 @@
-//! `vultus models`: fetch, list and verify the models and the inference runtime.
+//! `vultus models`: fetches, lists and verifies the models and the inference runtime.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -18,28 +18,28 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Fetch what is missing or damaged, with pip and npm or from local files; every file is checked by its sha256.
+    /// Fetch missing or damaged files, with pip and npm or from local files. Checks the sha256 of every file.
     Pull {
-        /// An archive or file that was brought along, or a folder of them; may be repeated. What is not there is
-        /// fetched.
+        /// A local archive or file, or a folder of them. Repeat the option for more. The command fetches the files that it
+        /// does not find there.
         #[arg(long, value_name = "FILE-OR-FOLDER")]
         from: Vec<PathBuf>,
         #[command(flatten)]
         dir: Dir,
     },
-    /// List the files: role, state, size, licence, and the package that each comes from.
+    /// List the files: role, state, size, licence and package of each.
     List {
         #[command(flatten)]
         dir: Dir,
     },
-    /// Hash every file and prepare every network; the exit code is 1 when something is wrong.
+    /// Hash every file and prepare every network. The exit code is 1 if something is wrong.
     Verify {
         #[command(flatten)]
         dir: Dir,
     },
 }
 
-/// Where the models are.
+/// The directory of the models.
 #[derive(Debug, clap::Args)]
 pub struct Dir {
     /// Directory of the models [default: `models` in the data directory].
@@ -97,13 +97,13 @@ fn verify(dir: &Path) -> anyhow::Result<()> {
         }
     }
     if !wrong.is_empty() {
-        bail!("{} not as the manifest says; run: vultus models pull --to {}", wrong.join(", "), dir.display());
+        bail!("missing or damaged: {}; run: vultus models pull --to {}", wrong.join(", "), dir.display());
     }
     let models = Models::open(dir)?;
     for entry in manifest.for_this_machine().filter(|entry| entry.role != Role::Runtime) {
         models.graph(entry.role)?;
     }
-    print("all files are as the manifest says")
+    print("all files match the manifest")
 }
 
 fn word(state: State) -> &'static str {

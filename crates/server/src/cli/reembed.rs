@@ -1,4 +1,4 @@
-//! `vultus reembed`: takes the people to another recognition model, by the images that were kept.
+//! `vultus reembed`: moves the enrolled people to another recognition model, using the kept images.
 
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ use crate::flows::enroll::embed_dominant;
 use crate::model::Model;
 use crate::pools::Pool;
 
-/// Embeddings that are read from the database at a time.
+/// Embeddings to read from the database at a time.
 const BATCH: u32 = 500;
 
 /// Arguments of `vultus reembed`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Put the new vectors in the place of the old ones. Stop the server before, and start it with the new model after.
+    /// Replace the old vectors with the new ones. Stop the server first, and start it with the new model afterwards.
     #[arg(long)]
     switch: bool,
     #[command(flatten)]
@@ -55,7 +55,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     ))
 }
 
-/// Makes the new vectors; gives the number of images that were of no use.
+/// Makes the new vectors. Returns the number of images that could not be used.
 async fn gather(db: &Db, config: &Config, model: &str, engines: &Arc<Pool<Engine>>) -> anyhow::Result<usize> {
     if let Err(reason) = engines.loaded().await {
         bail!("cannot load the models: {reason}");
@@ -73,7 +73,7 @@ async fn gather(db: &Db, config: &Config, model: &str, engines: &Arc<Pool<Engine
     }
 }
 
-/// Makes the new vector of one embedding; false when its image is of no use.
+/// Makes the new vector of one embedding. Returns false if its image cannot be used.
 async fn one(db: &Db, blobs: &Blobs, engines: &Pool<Engine>, pending: Pending, model: &str) -> anyhow::Result<bool> {
     let Some(image) = blobs.get(&pending.image_key).await? else { return Ok(false) };
     let picture = Picture::new(None, image);
@@ -93,7 +93,7 @@ async fn one(db: &Db, blobs: &Blobs, engines: &Pool<Engine>, pending: Pending, m
 async fn switch(db: &Db, model: &str) -> anyhow::Result<()> {
     let before = reembeddings::progress(db, model).await?;
     if before.staged == 0 {
-        bail!("no new vectors by \"{model}\" are waiting: run `vultus reembed` first, with the new model");
+        bail!("there are no new vectors of \"{model}\": run `vultus reembed` with the new model first");
     }
     while let Some((account, enrollment)) = reembeddings::next_staged(db, model).await? {
         let mut tx = db.write(account).await?;

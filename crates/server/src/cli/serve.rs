@@ -1,4 +1,4 @@
-//! `vultus serve`: the first start makes everything that is missing, later ones are quick.
+//! `vultus serve`: the first start creates everything that is missing. Later starts are quick.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,12 +24,12 @@ use crate::{descriptors, fetch, http};
 pub struct Args {
     #[command(flatten)]
     config: Config,
-    /// Leave the jobs, such as fitting classifiers, to `vultus worker`.
+    /// Run no jobs, such as fitting classifiers. Run `vultus worker` instead.
     #[arg(long, env = "VULTUS_NO_WORKER")]
     no_worker: bool,
 }
 
-/// Serves until SIGTERM or SIGINT, and then finishes the requests that run.
+/// Serves until SIGTERM or SIGINT, and then finishes the running requests.
 ///
 /// # Errors
 /// What keeps the server from starting, and what to do about it.
@@ -82,11 +82,11 @@ async fn serve(
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: stop what uses it, or choose another address with --listen")
+        format!("cannot listen on {address}: stop the program that uses it, or choose another address with --listen")
     })
 }
 
-/// The error of engines that do not load; never ends when they do.
+/// The error of engines that do not load. Never ends if they load.
 async fn load_failure(app: Arc<App>) -> anyhow::Error {
     match app.engines.loaded().await {
         Ok(()) => {
@@ -97,7 +97,7 @@ async fn load_failure(app: Arc<App>) -> anyhow::Error {
     }
 }
 
-/// Makes the account `default` and a key for it when there has never been a key, and shows how to use it.
+/// If there has never been a key, creates the account `default` and a key for it, and shows how to use it.
 async fn mint_first_key(app: &App, address: SocketAddr) -> anyhow::Result<()> {
     if vultus_store::keys::count(&app.db, None).await? > 0 {
         return Ok(());
@@ -111,7 +111,7 @@ async fn mint_first_key(app: &App, address: SocketAddr) -> anyhow::Result<()> {
          curl -H 'x-api-key: {key}' --data-binary @testdata/collins.jpg http://{host}/v1/facedetect\n"
     ));
     if let Err(error) = shown {
-        tracing::error!("the first API key could not be shown ({error:#}): make another with `vultus keys create`");
+        tracing::error!("the first API key could not be shown ({error:#}): create another with `vultus keys create`");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `vultus vectors`: checks and repairs what is searched beside the tables of the database: pgvector's, or Milvus.
+//! `vultus vectors`: checks and repairs the vectors that PostgreSQL or Milvus searches.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{open, print};
 use crate::config::{Data, Vectors};
 use crate::search::{self, Comparison, VectorIndex};
 
-const NOTHING: &str = "embeddings are searched in the memory of servers: there is nothing to check or rebuild";
+const NOTHING: &str = "each server searches embeddings in its memory: there is nothing to check or rebuild";
 
 /// Arguments of `vultus vectors`.
 #[derive(Debug, clap::Args)]
@@ -19,12 +19,12 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Compare the vectors with the embeddings in collections; fails when they differ.
+    /// Compare the vectors with the embeddings in collections. Fails if they differ.
     Comparison {
         #[command(flatten)]
         options: Options,
     },
-    /// Make all vectors again, while searches go on.
+    /// Make all vectors again, while searches continue.
     Rebuild {
         #[command(flatten)]
         options: Options,
@@ -60,7 +60,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                      `vultus vectors rebuild`"
                 );
             }
-            print(&format!("all {expected} vectors are there"))
+            print(&format!("all {expected} vectors are present"))
         }
         Command::Rebuild { options } => {
             let people = options.open().await?.rebuild().await?.context(NOTHING)?;

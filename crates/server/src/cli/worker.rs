@@ -1,4 +1,4 @@
-//! `vultus worker`: does the jobs of servers that share a database, without serving.
+//! `vultus worker`: runs the jobs of servers that share a database, without serving requests.
 
 use super::open;
 use super::serve::stop_signal;
@@ -13,7 +13,7 @@ pub struct Args {
     config: Config,
 }
 
-/// Works until SIGTERM or SIGINT.
+/// Runs jobs until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// What keeps the worker from starting, and what to do about it.

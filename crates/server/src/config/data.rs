@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub struct Data {
-    /// Directory of the database, the server secret, the models and kept images; made on the first start.
+    /// Directory of the database, the server secret, the models and kept images. The first start creates it.
     #[arg(long, env = "VULTUS_DATA_DIR", default_value = "./data", value_name = "DIR")]
     pub data_dir: PathBuf,
     /// Directory of the models [default: `models` in the data directory].
@@ -15,12 +15,12 @@ pub struct Data {
     /// Database, such as `sqlite:///var/lib/vultus/vultus.db` [default: `vultus.db` in the data directory].
     #[arg(long, env = "VULTUS_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// Server secret: at least 32 characters. API keys are stored as hashes under it, so keep it when the server moves
-    /// [default: `secret.key` in the data directory, made on the first start].
+    /// Server secret, at least 32 characters. API keys are stored as hashes under it, so keep it when the server moves
+    /// [default: `secret.key` in the data directory; the first start creates it].
     #[arg(long, env = "VULTUS_SECRET", value_name = "TEXT", hide_env_values = true)]
     pub secret: Option<String>,
-    /// The secret of before, while a new one takes its place; may be repeated [default: `former-secret.key` in the data
-    /// directory, if it is there].
+    /// A former server secret, while a new one replaces it. Repeat the option for more [default: `former-secret.key` in the
+    /// data directory, if it exists].
     #[arg(long = "former-secret", env = "VULTUS_FORMER_SECRET", value_name = "TEXT", hide_env_values = true)]
     pub former_secrets: Vec<String>,
 }
@@ -74,7 +74,7 @@ impl Data {
 }
 
 impl std::fmt::Debug for Data {
-    /// The secret and the database password are not shown.
+    /// Shows neither the secret nor the database password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Data")
             .field("data_dir", &self.data_dir)

@@ -2,14 +2,14 @@
 
 use std::num::NonZeroUsize;
 
-/// How many pictures are worked on at a time, and how many may wait.
+/// How many pictures the server works on at a time, and how many may wait.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Engine")]
 pub struct Inference {
     /// Inference threads, each with its own copy of the networks (about 60 MB) [default: the available cores].
     #[arg(long, env = "VULTUS_ENGINE_THREADS", value_name = "N")]
     pub engine_threads: Option<NonZeroUsize>,
-    /// Requests that may wait for an inference thread; further ones are answered 503 at once.
+    /// Requests that may wait for an inference thread. Further requests get 503 at once.
     #[arg(long, env = "VULTUS_ENGINE_QUEUE", default_value_t = 64, value_name = "N")]
     pub engine_queue: usize,
 }

@@ -1,8 +1,8 @@
-//! What pictures are accepted, and whether enrolled ones are kept.
+//! Limits of pictures, and whether the server keeps enrolled ones.
 
 use vultus_vision::Limits;
 
-/// Limits and keeping of images.
+/// Limits of images, and whether and where they are kept.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Images")]
 pub struct Images {
@@ -12,10 +12,10 @@ pub struct Images {
     /// Most pixels of an image (width x height).
     #[arg(long, env = "VULTUS_MAX_IMAGE_PIXELS", default_value_t = 50_000_000, value_name = "N")]
     pub max_image_pixels: u64,
-    /// Keep enrolled images. Without it only embeddings are stored, never a picture.
+    /// Keep enrolled images. Without this option the server stores embeddings only, never a picture.
     #[arg(long, env = "VULTUS_KEEP_IMAGES")]
     pub keep_images: bool,
-    /// Where images are kept: `s3://BUCKET/PREFIX`, with the credentials, region and endpoint of the usual AWS_ variables
+    /// Place of the kept images: `s3://BUCKET/PREFIX`. The usual AWS_ variables name credentials, region and endpoint
     /// [default: `blobs` in the data directory].
     #[arg(long, env = "VULTUS_BLOBS_URL", value_name = "URL")]
     pub blobs_url: Option<String>,

@@ -1,4 +1,4 @@
-//! What an operator can set: one struct per concern. Every option is also an environment variable, named in its help.
+//! The options of an operator: one struct for each concern. Every option is also an environment variable; its help names it.
 
 mod data;
 mod engine;
@@ -30,24 +30,24 @@ pub struct Config {
     /// The inference threads.
     #[command(flatten)]
     pub engine: Inference,
-    /// What pictures are accepted, and whether enrolled ones are kept.
+    /// Limits of pictures, and whether the server keeps enrolled ones.
     #[command(flatten)]
     pub images: Images,
-    /// How carefully pictures are looked at.
+    /// How carefully the server looks at pictures.
     #[command(flatten)]
     pub vision: Vision,
     /// Thresholds of comparisons.
     #[command(flatten)]
     pub matching: Matching,
-    /// Where embeddings are searched.
+    /// The engine that searches embeddings.
     #[command(flatten)]
     pub vectors: Vectors,
-    /// Sanctions lists: where they are, where they come from, how new they are kept.
+    /// Sanctions lists: their directory, their source, and how often the server pulls them.
     #[command(flatten)]
     pub screening: Screening,
 }
 
-/// A time in seconds, as the options take it: a positive number, fractions allowed.
+/// A time in seconds: a positive number, which may have fractions.
 pub(crate) fn seconds(text: &str) -> Result<std::time::Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     if !(seconds > 0.0 && seconds <= 86_400.0) {
@@ -56,7 +56,7 @@ pub(crate) fn seconds(text: &str) -> Result<std::time::Duration, String> {
     Ok(std::time::Duration::from_secs_f64(seconds))
 }
 
-/// A network, such as `10.0.0.0/8`; an address alone is a network of one.
+/// A network, such as `10.0.0.0/8`. A single address is a network of one.
 pub(crate) fn network(text: &str) -> Result<ipnet::IpNet, String> {
     let address = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
     text.parse().or_else(|_| address()).map_err(|_| "not a network: give one such as 10.0.0.0/8 or 192.0.2.7".into())

@@ -1,4 +1,4 @@
-//! Where embeddings are searched.
+//! The engine that searches embeddings.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use std::str::FromStr;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Vectors")]
 pub struct Vectors {
-    /// Where embeddings are searched: `memory`, `pgvector` in the PostgreSQL database, `auto`, which is pgvector where the
-    /// database is PostgreSQL and memory elsewhere, or Milvus beside PostgreSQL:
-    /// `milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, with encryption `milvus+tls://...`.
+    /// Engine that searches embeddings: `memory`, `pgvector` in the PostgreSQL database, or the address of a Milvus beside
+    /// PostgreSQL, `milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` (`milvus+tls://...` encrypts). `auto` is pgvector if
+    /// the database is PostgreSQL, and memory otherwise.
     #[arg(long, env = "VULTUS_VECTORS", default_value = "auto", value_name = "ENGINE")]
     pub vectors: VectorEngine,
 }
@@ -17,7 +17,7 @@ pub struct Vectors {
 /// A search engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VectorEngine {
-    /// What suits the database.
+    /// The engine that suits the database.
     Auto,
     /// The memory of this process.
     Memory,
@@ -27,7 +27,7 @@ pub enum VectorEngine {
     Milvus(Address),
 }
 
-/// An address, which may have a password.
+/// An address. It may contain a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address(pub String);
 
@@ -48,7 +48,7 @@ impl FromStr for VectorEngine {
             _ if text.starts_with("milvus://") || text.starts_with("milvus+tls://") => {
                 Ok(Self::Milvus(Address(text.to_owned())))
             }
-            _ => Err("there are auto, memory, pgvector and milvus://HOST".into()),
+            _ => Err("must be auto, memory, pgvector or milvus://HOST".into()),
         }
     }
 }

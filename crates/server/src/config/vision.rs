@@ -1,4 +1,4 @@
-//! How carefully pictures are looked at.
+//! How carefully the server looks at pictures.
 
 use vultus_vision::{DetectParams, EmbedParams, Limits, Params};
 
@@ -6,11 +6,11 @@ use vultus_vision::{DetectParams, EmbedParams, Limits, Params};
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Vision")]
 pub struct Vision {
-    /// Longest side that pictures are scaled to for detection, in pixels.
+    /// The server scales pictures so that their longest side has this many pixels, and then detects faces.
     #[arg(long, env = "VULTUS_DETECT_SIDE", default_value_t = DetectParams::default().side, value_name = "PIXELS",
           value_parser = clap::value_parser!(u32).range(64..=4096))]
     pub detect_side: u32,
-    /// The same where a request asks for small faces.
+    /// The same, for requests that ask for small faces.
     #[arg(long, env = "VULTUS_DETECT_SMALL_SIDE", default_value_t = DetectParams::default().small_faces_side,
           value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..=4096))]
     pub detect_small_side: u32,
@@ -18,8 +18,8 @@ pub struct Vision {
     #[arg(long, env = "VULTUS_DETECT_CONFIDENCE", default_value = "0.6",
           value_name = "SCORE", value_parser = super::unit)]
     pub detect_confidence: f64,
-    /// Also embed the mirrored face: a little more accuracy at very low false match rates, for twice the time of that
-    /// stage. Embeddings made with and without are comparable.
+    /// Also embed the mirrored face. This is a little more accurate at very low false match rates and takes twice the time
+    /// of that stage. Embeddings made with and without it are comparable.
     #[arg(long, env = "VULTUS_FLIP")]
     pub flip: bool,
 }

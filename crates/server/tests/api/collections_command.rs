@@ -65,7 +65,7 @@ async fn a_collection_moves_to_another_server() {
     assert_eq!((&candidate["external_id"], &candidate["metadata"]), (&json!("e-1"), &json!({"vip": true})));
     let listed = run(&new, &["collections", "list", "--account", "tests"]);
     assert!(listed.contains(moved) && listed.contains("Moved"), "{listed}");
-    assert!(failure(&new, &["collections", "list", "--account", "other"]).contains("only: tests"));
+    assert!(failure(&new, &["collections", "list", "--account", "other"]).contains("the accounts are: tests"));
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ async fn the_vectors_of_a_database_that_searches_them_can_be_checked_and_made_an
     };
     let [(checked, check), (made, rebuild)] = ["check", "rebuild"].map(run);
     if app.app.db.is_postgres() {
-        assert!(checked && check.contains("all 1 vectors are there"), "{check}");
+        assert!(checked && check.contains("all 1 vectors are present"), "{check}");
         assert!(made && rebuild.contains("the vectors of 1 people"), "{rebuild}");
     } else {
         assert!(!checked && !made && check.contains("there is nothing to check") && rebuild == check, "{check}");
