@@ -72,7 +72,10 @@ fn lists(folder: &Path) -> anyhow::Result<Vec<List>> {
     let views: Vec<File<'_>> = files.iter().map(|(name, bytes)| File { name, bytes }).collect();
     let views: Vec<File<'_>> = views.into_iter().filter(|file| lists::recognise(file).is_some()).collect();
     if views.is_empty() {
-        bail!("no sanctions list in {}: docs/screening.md says which files are read", folder.display());
+        bail!(
+            "there is no sanctions list in {}: docs/screening.md names the files that vultus reads",
+            folder.display()
+        );
     }
     Ok(lists::read(&views)?)
 }

@@ -16,9 +16,7 @@ pub struct ImpostorTail {
 
 /// Points that are not a tail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error(
-    "a tail of impostor scores needs two points at least, with rates between 0 and 1 that fall while the cosines rise"
-)]
+#[error("the impostor scores need at least two points, with rates between 0 and 1 that fall while the cosines rise")]
 pub struct NotATail;
 
 impl ImpostorTail {

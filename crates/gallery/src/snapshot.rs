@@ -19,7 +19,7 @@ use crate::rows::Rows;
 const MAGIC: [u8; 8] = *b"VULTUSGA";
 /// Grows with every change of the format; older files are not read, since a rebuild does the same.
 const VERSION: u64 = 1;
-/// Longest stamp, so that a damaged length is told before anything is read.
+/// Longest stamp. So a damaged length is reported before anything is read.
 const STAMP_MAX: u64 = 4_096;
 
 const _: () = assert!(cfg!(target_endian = "little"), "sections are written as they lie in memory");
@@ -34,13 +34,13 @@ pub enum SnapshotError {
     #[error("this is not a snapshot of a gallery; rebuild the gallery")]
     NotASnapshot,
     /// Another version of the program wrote it.
-    #[error("the snapshot has format {found}, this program reads format {VERSION}; rebuild the gallery")]
+    #[error("the snapshot has format {found}, but this program reads format {VERSION}; rebuild the gallery")]
     Version {
         /// The format of the file.
         found: u64,
     },
     /// It is of another state of the collection or of another model.
-    #[error("the snapshot is of another state of the collection; rebuild the gallery")]
+    #[error("the snapshot belongs to another state of the collection; rebuild the gallery")]
     Stale,
     /// Its contents are not what was written.
     #[error("the snapshot is damaged in its {part}; rebuild the gallery")]

@@ -48,10 +48,10 @@ pub enum Error {
     #[error("{0}: an address is milvus://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or milvus+tls://... with encryption")]
     Address(&'static str),
     /// No answer.
-    #[error("Milvus does not answer ({}): see that it runs and can be reached, and that user and password are right", reason(.0))]
+    #[error("Milvus does not answer ({}): check address, network, user and password", reason(.0))]
     Unreachable(Box<tonic::Status>),
     /// The table is not there.
-    #[error("Milvus has no such collection any more")]
+    #[error("Milvus no longer has this collection")]
     NoTable,
     /// It said no.
     #[error("Milvus refuses to {operation}: {reason} (code {code})")]

@@ -27,7 +27,7 @@ pub enum QueryError {
     #[error("the name has no letters or digits: give a name")]
     Empty,
     /// Longer than any name.
-    #[error("the name has {0} characters, at most {MAX_CHARS} are searched: give one name at a time")]
+    #[error("the name has {0} characters, the limit is {MAX_CHARS}: give one name at a time")]
     TooLong(usize),
 }
 

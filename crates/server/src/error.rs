@@ -7,14 +7,14 @@ use vultus_vision::DecodeError;
 
 use crate::pools;
 
-/// What an id was the id of.
+/// The kind of thing that an id names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entity {
     /// A person's profile.
     Enrollment,
     /// A set of enrollments.
     Collection,
-    /// What was made of one image of a person.
+    /// The embedding of one image of a person.
     Embedding,
 }
 
@@ -38,7 +38,7 @@ impl Entity {
     }
 }
 
-/// Why an API key does not admit its bearer.
+/// Why the server refuses an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyProblem {
     /// No `x-api-key` header.
@@ -61,7 +61,7 @@ pub enum Error {
         expected: &'static str,
     },
     /// The body is longer than the limit.
-    #[error("the request body is longer than {limit} bytes, the limit: send fewer or smaller images")]
+    #[error("the request body is longer than the limit of {limit} bytes: send fewer or smaller images")]
     BodyTooLarge {
         /// The limit.
         limit: usize,
@@ -110,7 +110,7 @@ pub enum Error {
         /// The parameter.
         field: String,
     },
-    /// Bytes are not a usable picture.
+    /// The bytes are not a usable picture.
     #[error("{}{source}", prefix(.field.as_deref()))]
     BadImage {
         /// The parameter, or none when the body itself is the picture.
@@ -119,17 +119,17 @@ pub enum Error {
         source: DecodeError,
     },
     /// More images than one enrollment request may have.
-    #[error("{sent} images in one request, the limit is {limit}: enroll with {limit}, then add the others with PUT")]
+    #[error("the request has {sent} images, the limit is {limit}: enroll with {limit}, then add the others with PUT")]
     TooManyImages {
         /// How many came.
         sent: usize,
         /// How many may.
         limit: usize,
     },
-    /// Nothing stored was made by the recognition model in use.
+    /// Another recognition model made all stored embeddings.
     #[error(
-        "the stored embeddings were made by another recognition model than \"{current}\", which this server runs, and \
-         cannot be compared: enroll the images again"
+        "another recognition model made the stored embeddings. This server runs \"{current}\" and cannot compare them: \
+         enroll the images again"
     )]
     OtherModel {
         /// The model in use.
@@ -146,7 +146,7 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
-    /// The API key does not admit.
+    /// The server refuses the API key.
     #[error("{}", key_message(*.0))]
     Unauthorized(KeyProblem),
     /// The API key lacks a scope.
@@ -156,17 +156,17 @@ pub enum Error {
         scope: &'static str,
     },
     /// The API key has sent more requests than its rate allows.
-    #[error("this API key sends more requests than the {rate} a second that this server allows: send them more slowly")]
+    #[error("this server allows {rate} requests per second for this API key: send them more slowly")]
     RateLimited {
         /// Requests per second.
         rate: u32,
     },
     /// A key in test mode has asked for this error.
-    #[error("the x-sandbox-status header asked for this error: leave it out to have the request answered")]
+    #[error("the x-sandbox-status header asked for this error: remove the header to get a real answer")]
     Sandbox {
-        /// The status that was asked for.
+        /// The status that the header names.
         status: u16,
-        /// The methods of the path, where the status is to come with them.
+        /// The methods of the path, if the status needs an `Allow` header.
         allow: Option<String>,
     },
     /// No route has this path.
@@ -176,13 +176,13 @@ pub enum Error {
     #[error("this path does not take this method: see the Allow header")]
     WrongMethod,
     /// The client takes no JSON.
-    #[error("answers are JSON: let the Accept header include application/json, or leave it out")]
+    #[error("this server answers in JSON: add application/json to the Accept header, or send no Accept header")]
     NotAcceptable,
-    /// The text is no id that this server has issued for such a thing.
+    /// The text is not an id that this server has issued for such a thing.
     #[error("there is no {} with this id", .0.name())]
     NotFound(Entity),
     /// The server holds as many connections as it may.
-    #[error("the server holds as many connections as it may: try again shortly")]
+    #[error("all connections of the server are in use: try again shortly")]
     ConnectionsFull,
     /// The server holds as many uploads as its memory bound allows.
     #[error("the server is receiving too many uploads: try again shortly")]
@@ -201,7 +201,7 @@ pub enum Error {
     Unavailable {
         /// What the service is for.
         part: &'static str,
-        /// What came of asking it; for the log.
+        /// The failure, for the log.
         source: anyhow::Error,
     },
     /// A network failed.
@@ -223,7 +223,7 @@ const fn key_message(problem: KeyProblem) -> &'static str {
     match problem {
         KeyProblem::Missing => "the x-api-key header is missing: send your API key in it",
         KeyProblem::Unknown => {
-            "this API key is not known: check the x-api-key header, or make a key with `vultus keys create`"
+            "this API key is not known: check the x-api-key header, or create a key with `vultus keys create`"
         }
         KeyProblem::Revoked => "this API key has been revoked: use another",
         KeyProblem::Expired => "this API key has expired: use another",

@@ -22,9 +22,10 @@ impl Model {
     pub fn configured(data: &Data) -> anyhow::Result<Self> {
         let manifest = Models::manifest(&data.models_dir())?;
         let entry = manifest.files.iter().find(|entry| entry.role == Role::Recognition);
-        let entry = entry.context("the manifest of the models has none for recognition")?;
+        let entry = entry.context("the models manifest has no entry for recognition")?;
         let dimension = entry.input.as_ref().and_then(|input| input.dimension);
-        let dimension = dimension.context("the manifest does not say the dimension of the recognition model")?;
+        let dimension =
+            dimension.context("the models manifest does not name the dimension of the recognition model")?;
         Ok(Self { name: entry.stem().to_owned(), dimension: dimension as usize })
     }
 }

@@ -40,7 +40,7 @@ pub enum Error {
     #[error("this is the last embedding of the enrollment: delete the enrollment itself, or add another image first")]
     LastEmbedding,
     /// A value that must be unique is there already (an id, or the hash of a key).
-    #[error("a row with the same unique value exists already")]
+    #[error("a row with the same unique value already exists")]
     Conflict(#[source] sqlx::Error),
     /// The database cannot be reached, is busy, full or shutting down: try again later.
     #[error("the database is not available: try again later")]
@@ -64,7 +64,7 @@ pub enum Error {
     )]
     NoVectors(#[source] sqlx::Error),
     /// The schema cannot be brought up to date; most often, the database was written by a newer version.
-    #[error("the database schema cannot be brought up to date")]
+    #[error("cannot update the database schema")]
     Migrate(#[source] Box<MigrateError>),
     /// Anything else that the database answers: a defect in this program.
     #[error("the database refused a statement or returned unexpected data")]

@@ -113,16 +113,16 @@ impl fmt::Debug for File<'_> {
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
     /// No known format.
-    #[error("{0} is no sanctions list of a known format: see docs/screening.md for the files that are read")]
+    #[error("{0} is not a sanctions list in a known format: docs/screening.md names the files that vultus reads")]
     Unrecognised(String),
     /// A file that the set needs is not there.
     #[error("{0} belongs to a set of files: give {1} as well")]
     Incomplete(String, &'static str),
     /// Two files have the same role in the same list.
-    #[error("{0} and {1} are the same part of the list {2}: give one of them")]
+    #[error("{0} and {1} are the same part of the list {2}: give only one of them")]
     Twice(String, String, Source),
     /// Broken or cut short.
-    #[error("{file} is damaged: {what}; get it anew from its publisher")]
+    #[error("{file} is damaged: {what}; get it again from its publisher")]
     Damaged {
         /// Name of the file.
         file: String,

@@ -62,7 +62,7 @@ impl Blobs {
         let folder = config.data.blobs_dir();
         let Some(url) = &config.images.blobs_url else { return Ok(Self::Folder(folder)) };
         let (name, prefix) = bucket_and_prefix(url)
-            .with_context(|| format!("--blobs-url {url} is no bucket: give s3://BUCKET or s3://BUCKET/PREFIX"))?;
+            .with_context(|| format!("--blobs-url {url} is not a bucket: give s3://BUCKET or s3://BUCKET/PREFIX"))?;
         let retry = RetryConfig { max_retries: S3_RETRIES, retry_timeout: S3_PATIENCE, ..RetryConfig::default() };
         let bucket = AmazonS3Builder::from_env()
             .with_bucket_name(name)
@@ -137,8 +137,8 @@ impl Blobs {
     pub async fn remove_now(&self, keys: &[String]) {
         match tokio::time::timeout(AT_ONCE, self.remove(keys)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(error = format!("{error:#}"), "kept images are removed later"),
-            Err(_) => tracing::warn!("the bucket is slow: kept images are removed later"),
+            Ok(Err(error)) => tracing::warn!(error = format!("{error:#}"), "a job removes these kept images later"),
+            Err(_) => tracing::warn!("the bucket is slow: a job removes these kept images later"),
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) fn unpack(archive: &Path, entries: &[&FileEntry], work: &Path, dir: &
     match extension.as_str() {
         "whl" | "zip" => unpack_zip(file, entries, work, dir),
         "tgz" | "gz" => unpack_tar(file, entries, work, dir),
-        _ => bail!("neither a wheel nor a .tgz"),
+        _ => bail!("it is neither a wheel nor a .tgz file"),
     }
     .with_context(|| format!("cannot unpack {name}"))
 }
@@ -28,7 +28,7 @@ fn unpack_zip(file: File, entries: &[&FileEntry], work: &Path, dir: &Path) -> an
     let mut archive = ZipArchive::new(BufReader::new(file))?;
     for entry in entries {
         let member = member(entry);
-        let mut content = archive.by_name(member).with_context(|| format!("it has no {member}"))?;
+        let mut content = archive.by_name(member).with_context(|| format!("it does not contain {member}"))?;
         store(&mut content, entry, work, dir)?;
     }
     Ok(())
@@ -48,7 +48,7 @@ fn unpack_tar(file: File, entries: &[&FileEntry], work: &Path, dir: &Path) -> an
             return Ok(());
         }
     }
-    bail!("it has no {}", member(wanted[0]))
+    bail!("it does not contain {}", member(wanted[0]))
 }
 
 fn member(entry: &FileEntry) -> &str {

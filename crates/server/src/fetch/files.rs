@@ -38,7 +38,7 @@ pub(crate) fn state(dir: &Path, entry: &FileEntry) -> anyhow::Result<State> {
 pub(super) fn check(path: &Path, expected: &str) -> anyhow::Result<()> {
     let found = sha256(path)?;
     if found != expected {
-        bail!("{} is refused: its sha256 is {found}, the manifest pins {expected}", path.display());
+        bail!("refused {}: its sha256 is {found}, but the manifest has {expected}", path.display());
     }
     Ok(())
 }
@@ -46,7 +46,7 @@ pub(super) fn check(path: &Path, expected: &str) -> anyhow::Result<()> {
 /// Copies a file that the operator brought.
 pub(super) fn copy(path: &Path, entry: &FileEntry, work: &Path, dir: &Path) -> anyhow::Result<()> {
     let mut source = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    store(&mut source, entry, work, dir).with_context(|| format!("cannot take {}", path.display()))
+    store(&mut source, entry, work, dir).with_context(|| format!("cannot use {}", path.display()))
 }
 
 /// Writes the content of an entry: hashed on the way into `work`, flushed to the disk, then moved to its place in `dir`.
@@ -54,7 +54,7 @@ pub(super) fn store(content: &mut dyn Read, entry: &FileEntry, work: &Path, dir:
     let progress = Progress::bytes(&entry.file, entry.bytes);
     let (partial, path) = (work.join(&entry.file), dir.join(&entry.file));
     let mut file = File::create(&partial)?;
-    // One byte more than expected tells a longer file, without writing all of it.
+    // One byte more than expected shows that the file is longer, without writing all of it.
     let mut content = content.take(entry.bytes + 1);
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
@@ -68,7 +68,7 @@ pub(super) fn store(content: &mut dyn Read, entry: &FileEntry, work: &Path, dir:
     }
     let found = hex(&hash.finalize());
     if found != entry.sha256 {
-        bail!("{} is refused: its sha256 is {found}, the manifest pins {}", entry.file, entry.sha256);
+        bail!("refused {}: its sha256 is {found}, but the manifest has {}", entry.file, entry.sha256);
     }
     file.sync_all()?;
     fs::rename(&partial, &path).with_context(|| format!("cannot write {}", path.display()))?;

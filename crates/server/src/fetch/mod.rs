@@ -48,7 +48,7 @@ pub fn ensure(dir: &Path) -> anyhow::Result<()> {
 /// What could not be fetched, and the ways to go on.
 pub fn pull(dir: &Path, from: &[PathBuf]) -> anyhow::Result<()> {
     let cache = dir.join(CACHE);
-    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let _lock = lock(dir)?;
     fs::create_dir_all(&cache)?;
     remove_leftovers(&cache);
@@ -65,7 +65,11 @@ pub fn pull(dir: &Path, from: &[PathBuf]) -> anyhow::Result<()> {
         } else if let Some(package) = &entry.package {
             archives.entry(&package.archive).or_default().push(entry);
         } else {
-            bail!("{} is missing, and its manifest entry names no package: put it into {}", entry.file, dir.display());
+            bail!(
+                "{} is missing, and the manifest names no package for it: copy it into {}",
+                entry.file,
+                dir.display()
+            );
         }
     }
     for (name, entries) in archives {
@@ -109,7 +113,7 @@ fn local_sources(from: &[PathBuf], manifest: &Manifest) -> anyhow::Result<BTreeM
     let known: HashSet<&String> = manifest.files.iter().map(|entry| &entry.file).chain(archives).collect();
     let mut sources = BTreeMap::new();
     for path in from {
-        let context = || format!("cannot read {}, which --from names", path.display());
+        let context = || format!("cannot read {}, given with --from", path.display());
         let mut paths = vec![path.clone()];
         if fs::metadata(path).with_context(context)?.is_dir() {
             let items = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>).with_context(context)?;
@@ -119,7 +123,7 @@ fn local_sources(from: &[PathBuf], manifest: &Manifest) -> anyhow::Result<BTreeM
         let before = sources.len();
         sources.extend(paths.into_iter().filter_map(name).filter(|(name, _)| known.contains(name)));
         if sources.len() == before {
-            bail!("{} holds nothing that `vultus models list` or its packages name", path.display());
+            bail!("{} has no file that `vultus models list` names, and no archive of its packages", path.display());
         }
     }
     Ok(sources)

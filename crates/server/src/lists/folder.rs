@@ -85,12 +85,13 @@ impl Folder {
             let folder = self.path.join(state_name(version));
             let files = files.iter().map(|name| read(&folder.join(name))).collect::<anyhow::Result<Vec<_>>>()?;
             let list = lists::read(&views(&files))?.into_iter().next();
-            list.filter(|list| list.version.sha256 == version.sha256).context("its files are not those installed")
+            list.filter(|list| list.version.sha256 == version.sha256)
+                .context("its files differ from the installed ones")
         };
         let load = |installed: &Installed| {
             let source = installed.version.source;
             load(installed).with_context(|| {
-                format!("the list {source} in {} is damaged: pull or import it anew", self.path.display())
+                format!("the list {source} in {} is damaged: pull or import it again", self.path.display())
             })
         };
         self.installed()?.iter().map(load).collect()
@@ -105,7 +106,7 @@ impl Folder {
     /// What is refused and why, or what cannot be written.
     pub fn install(&self, files: &[(String, Vec<u8>)], force: bool, now_us: i64) -> anyhow::Result<Vec<Change>> {
         let read = lists::read(&views(files))?;
-        fs::create_dir_all(&self.path).with_context(|| format!("cannot make {}", self.path.display()))?;
+        fs::create_dir_all(&self.path).with_context(|| format!("cannot create {}", self.path.display()))?;
         let _lock = fetch::lock(&self.path)?;
         self.remove_leftovers()?;
         let mut changes = Vec::new();
@@ -134,7 +135,7 @@ impl Folder {
         let path = self.pointer_path(source);
         match fs::read(&path) {
             Ok(bytes) => {
-                let context = || format!("{} is damaged: pull or import the list anew", path.display());
+                let context = || format!("{} is damaged: pull or import the list again", path.display());
                 serde_json::from_slice(&bytes).map(Some).with_context(context)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -220,7 +221,10 @@ pub fn read_folder(folder: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let files = paths.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let files: Vec<_> = files.into_iter().filter(|file| lists::recognise(&view(file)).is_some()).collect();
     if files.is_empty() {
-        bail!("no sanctions list in {}: see docs/screening.md for the files that are read", folder.display());
+        bail!(
+            "there is no sanctions list in {}: docs/screening.md names the files that vultus reads",
+            folder.display()
+        );
     }
     Ok(files)
 }
@@ -238,7 +242,7 @@ fn plausible(before: &Version, new: &Version) -> anyhow::Result<()> {
     let source = new.source;
     if new.entries * 100 < before.entries * (100 - PLAUSIBLE_LOSS_PERCENT) {
         bail!(
-            "{source} is refused: it has {} entries, the list in force {}; if that is right, repeat with --force",
+            "refused {source}: it has {} entries, but the list in force has {}; if that is right, repeat with --force",
             new.entries,
             before.entries
         );
@@ -246,7 +250,7 @@ fn plausible(before: &Version, new: &Version) -> anyhow::Result<()> {
     if let (Some(old), Some(date)) = (&before.date, &new.date)
         && date < old
     {
-        bail!("{source} is refused: it is of {date}, the list in force of {old}; to go back, repeat with --force");
+        bail!("refused {source}: it is of {date}, but the list in force is of {old}; to go back, repeat with --force");
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ pub async fn pull(publishers: &Publishers, folder: &Folder, source: Source, forc
             .zip(views(&files))
             .find_map(|(file, view)| (vultus_screening::lists::recognise(&view) != Some(source)).then_some(file))
         {
-            anyhow::bail!("{name} is refused: what its address hands out is not of the list {source}");
+            anyhow::bail!("refused {name}: the file at its address does not belong to the list {source}");
         }
         let mut changes = folder.install(&files, force, clock::now_us())?;
         changes.pop().ok_or_else(|| anyhow::anyhow!("the list {source} has no files"))

@@ -45,7 +45,7 @@ impl Publishers {
     /// With a `mirror`, the file `f` of the list `l` is fetched from `mirror/l/f`.
     ///
     /// # Errors
-    /// When the mirror's address is none, or the system's certificates cannot be read.
+    /// When the mirror's address is not a URL, or the system's certificates cannot be read.
     pub fn new(mirror: Option<&str>) -> anyhow::Result<Self> {
         let mirror = mirror.map(mirror_url).transpose()?;
         let client = Client::builder()
@@ -55,7 +55,7 @@ impl Publishers {
             .read_timeout(READ_TIMEOUT)
             .build()
             .context(
-                "cannot make an HTTPS client: are the system's certificates installed (Debian: ca-certificates)?",
+                "cannot create an HTTPS client: are the system's certificates installed (Debian: ca-certificates)?",
             )?;
         Ok(Self { client, mirror })
     }
@@ -83,7 +83,7 @@ impl Publishers {
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if bytes.len() + chunk.len() > MAX_BYTES {
-                bail!("it is longer than {MAX_BYTES} bytes, which no list is");
+                bail!("it is longer than {MAX_BYTES} bytes, the limit for a list");
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -95,6 +95,6 @@ fn mirror_url(text: &str) -> anyhow::Result<Url> {
     // A base without a slash at its end would lose its last part when a name is joined to it.
     let url = Url::parse(&format!("{}/", text.trim_end_matches('/')));
     url.ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host()).with_context(|| {
-        format!("{text} is no address of a mirror: give one such as https://lists.example.org/sanctions")
+        format!("{text} is not the address of a mirror: give one such as https://lists.example.org/sanctions")
     })
 }

@@ -145,5 +145,5 @@ fn open_milvus(address: &str, data: &Data, db: &Db) -> anyhow::Result<Arc<dyn Ve
 
 #[cfg(not(feature = "milvus"))]
 fn open_milvus(_: &str, _: &Data, _: &Db) -> anyhow::Result<Arc<dyn VectorIndex>> {
-    bail!("--vectors milvus://... needs a vultus that was built with the feature milvus")
+    bail!("--vectors milvus://... needs a vultus built with the feature milvus")
 }

@@ -105,8 +105,8 @@ fn what_is_damaged_or_implausible_never_replaces_a_list() {
 
     for (content, reason) in [
         (good[..good.len() - 20].to_vec(), "damaged"),
-        (b"<html><body>Down for maintenance</body></html>".to_vec(), "not of the list un-consolidated"),
-        (Vec::new(), "not of the list un-consolidated"),
+        (b"<html><body>Down for maintenance</body></html>".to_vec(), "does not belong to the list un-consolidated"),
+        (Vec::new(), "does not belong to the list un-consolidated"),
         (un_list("2026-03-02", "Ivo Tarn", 35), "--force"),
         (un_list("2026-02-28", "Ivo Tarn", 40), "--force"),
     ] {

@@ -87,7 +87,7 @@ pub enum Error {
     #[error("the text has no AAMVA header: it is not the barcode of a US or Canadian licence")]
     Header,
     /// Nothing after the header is an element.
-    #[error("the AAMVA header is not followed by any element")]
+    #[error("there is no element after the AAMVA header")]
     Elements,
 }
 

@@ -183,7 +183,9 @@ impl Mrz {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// No format has this shape.
-    #[error("{lines} lines of {length} characters are no machine readable zone: send 3 x 30, 2 x 36, 2 x 44 or 1 x 30")]
+    #[error(
+        "{lines} lines of {length} characters are not a machine readable zone: send 3 x 30, 2 x 36, 2 x 44 or 1 x 30"
+    )]
     Shape {
         /// How many lines there are.
         lines: usize,
@@ -191,7 +193,7 @@ pub enum Error {
         length: usize,
     },
     /// A character that no zone has.
-    #[error("line {line}, column {column} is none of A to Z, 0 to 9 and <")]
+    #[error("line {line}, column {column} is not one of A to Z, 0 to 9 and <")]
     Character {
         /// From 1.
         line: usize,
