@@ -63,9 +63,6 @@ pub struct Table {
 impl Table {
     /// The collection of this name, which is made, indexed and loaded where that is not done yet. Not for several callers at
     /// once, of which all but one could fail.
-    ///
-    /// # Errors
-    /// When Milvus does not answer or refuses.
     pub async fn open(client: &Client, name: &str, dimension: usize) -> Result<Self, Error> {
         let id = match Self::find(client, name).await? {
             Some(id) => id,
@@ -144,9 +141,6 @@ impl Table {
     }
 
     /// Drops a collection, if it is there.
-    ///
-    /// # Errors
-    /// When Milvus does not answer or refuses.
     pub async fn drop(client: &Client, name: &str) -> Result<(), Error> {
         let request = proto::OfCollection { collection_name: name.to_owned() };
         let status: Status = client.call(rpc!("DropCollection"), request).await?;
@@ -155,9 +149,6 @@ impl Table {
 
     /// Adds rows of a space whose keys are not there yet: Milvus would have them twice. A few thousand at a time: a request
     /// has 64 MB at most. (Milvus's own upsert puts rows into wrong partitions before 2.3.10.)
-    ///
-    /// # Errors
-    /// When Milvus does not answer or refuses.
     pub async fn insert(&self, space: &str, rows: Vec<Row>) -> Result<Stamp, Error> {
         let Some(first) = rows.first() else { return Ok(Stamp::NEVER) };
         let (count, dimension) = (rows.len(), first.vector.len());
@@ -186,9 +177,6 @@ impl Table {
     }
 
     /// Removes the rows that have these keys. A few thousand at a time.
-    ///
-    /// # Errors
-    /// When Milvus does not answer or refuses.
     pub async fn remove(&self, keys: &[String]) -> Result<Stamp, Error> {
         if keys.is_empty() {
             return Ok(Stamp::NEVER);
@@ -204,9 +192,6 @@ impl Table {
 
     /// Has Milvus index what was inserted, in the background. It does so by itself once there is much, or some time has passed;
     /// before, it searches what is new less accurately.
-    ///
-    /// # Errors
-    /// When Milvus does not answer or refuses.
     pub async fn seal(&self) -> Result<(), Error> {
         let request = proto::Flush { collection_names: vec![self.name.clone()] };
         let sealed: proto::Flushed = self.client.call(rpc!("Flush"), request).await?;
@@ -214,9 +199,6 @@ impl Table {
     }
 
     /// The moment now: after every write that was answered, whoever made it.
-    ///
-    /// # Errors
-    /// When Milvus does not answer or refuses.
     pub async fn now(&self) -> Result<Stamp, Error> {
         let method = rpc!("AllocTimestamp");
         let now: proto::Timestamp = self.client.call(method, proto::AllocTimestamp {}).await?;
@@ -227,9 +209,6 @@ impl Table {
     /// For each probe of length 1, the keys of the rows of a space that are most like it with the cosines, best first, at
     /// most `limit`, as they were at `seen` or later. The index keeps `breadth` neighbours while it looks, and no fewer than
     /// `limit`: more find more, and take longer.
-    ///
-    /// # Errors
-    /// When Milvus does not answer or refuses.
     pub async fn search(
         &self,
         space: &str,
@@ -273,9 +252,6 @@ impl Table {
 
     /// The keys of a space that lie in any of the ranges (from the first text on, before the second), in order, as they were
     /// at `seen` or later. A hundred ranges at a time.
-    ///
-    /// # Errors
-    /// When Milvus does not answer or refuses.
     pub async fn keys(&self, space: &str, ranges: &[Range<String>], seen: Stamp) -> Result<Vec<String>, Error> {
         let within: Vec<String> = ranges.iter().map(in_range).collect();
         let filter = format!("{SPACE} == {} and ({})", quoted(space), within.join(" or "));
@@ -292,9 +268,6 @@ impl Table {
     }
 
     /// The first key of all spaces from a text on, as it was at `seen` or later.
-    ///
-    /// # Errors
-    /// When Milvus does not answer or refuses.
     pub async fn first_key(&self, from: &str, seen: Stamp) -> Result<Option<String>, Error> {
         Ok(self.first_keys(format!("{KEY} >= {}", quoted(from)), 1, seen).await?.pop())
     }
