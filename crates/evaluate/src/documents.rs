@@ -1,5 +1,5 @@
-//! Whole documents: the document found, its machine readable zone and all printed lines in one reading, the fields of the
-//! print against the annotated zone, and what that costs.
+//! Whole documents: finds the document, reads its machine readable zone and all printed lines in one pass, compares the
+//! printed fields with the annotated zone, and measures the time.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ struct Sums {
     fields_agree: usize,
 }
 
-/// Measures on the pictures that `mrz_truth.json` in `folder` names. One thread, since the time of a document is a
+/// Measures on the pictures that `mrz_truth.json` in `folder` names. Uses one thread, because the time of a document is a
 /// result.
 pub fn run(models: &Models, limits: Limits, folder: &Path) -> anyhow::Result<Value> {
     let truths = truths(folder)?;

@@ -1,5 +1,5 @@
 //! Open-set 1:N identification, in the words of ISO/IEC 19795-1: TPIR is the share of probes of enrolled people that are
-//! identified rightly and at all, FPIR the share of probes of strangers that are taken for somebody.
+//! named rightly, FPIR the share of probes of strangers that get any name.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,14 +28,14 @@ const RATES: [(&str, f64); 2] = [("1e-2", 1e-2), ("1e-3", 1e-3)];
 /// Bins of equal width for the calibration error (Guo et al. 2017).
 const BINS: usize = 10;
 
-/// A person who is named, or nobody, and whether that is right.
+/// The person who is named, or nobody, and whether that is right.
 #[derive(Debug, Clone, Copy)]
 struct Scored {
     score: f32,
     right: bool,
 }
 
-/// What is found for one probe.
+/// The result for one probe.
 struct Answer {
     /// Whether the person is enrolled.
     known: bool,
@@ -43,12 +43,12 @@ struct Answer {
     by_probability: Scored,
     /// The most similar person, with the cosine.
     by_cosine: Scored,
-    /// The answer that is given, which may be "unknown", with its confidence.
+    /// The answer, which may be "unknown", with its confidence.
     given: Scored,
 }
 
-/// Measures on `identities.csv` in `folder`: three pictures enrolled of each person in one half, all other pictures of
-/// everybody as probes. The largest face of a picture counts; pictures without one are left out and counted.
+/// Measures on `identities.csv` in `folder`. Enrolls three pictures of each person in one half of the people. All other
+/// pictures of all people are probes. The largest face of a picture counts. Pictures without a face are left out and counted.
 pub fn run(workers: &Workers, folder: &Path) -> anyhow::Result<Value> {
     let path = folder.join("identities.csv");
     let mut reader = csv::Reader::from_path(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -91,7 +91,7 @@ fn embed(engine: &mut Engine, path: &Path) -> anyhow::Result<Option<Embedding>> 
     Ok(Some(embedding))
 }
 
-/// Enrolls half of the people and asks for everybody else's pictures.
+/// Enrolls half of the people and identifies all other pictures.
 fn split(people: &[Vec<&Embedding>], seed: u64, threads: usize) -> Vec<Answer> {
     let mut random = SplitMix64(seed);
     let mut order: Vec<usize> = (0..people.len()).collect();
@@ -149,7 +149,7 @@ fn tpir(answers: &[Answer], rate: f64, scored: fn(&Answer) -> Scored) -> f64 {
     accepted(&scores.collect::<Vec<_>>(), threshold)
 }
 
-/// Expected calibration error: how far the confidence of answers is from the share of right ones, over all probes.
+/// Expected calibration error over all probes: the distance of the confidence from the share of right answers.
 fn calibration_error(answers: &[Answer]) -> f64 {
     let mut bins = [(0usize, 0.0f64, 0usize); BINS];
     for answer in answers {

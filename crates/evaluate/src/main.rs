@@ -28,15 +28,15 @@ use self::workers::Workers;
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Task {
-    /// Same person or not: `pairs.csv` (path1,path2,same,fold) and its pictures, as of LFW.
+    /// Verification, same person or not: `pairs.csv` (path1,path2,same,fold) and its pictures, as of LFW.
     Verification,
     /// Error of the 68 landmarks: `landmarks68.json` and its pictures.
     Landmarks,
     /// Faces found, by their size: `boxes.json` and its pictures.
     Detection,
-    /// Who, or nobody: `identities.csv` (path,identity) and its pictures; part of the people is enrolled.
+    /// Identification, who or nobody: `identities.csv` (path,identity) and its pictures; part of the people is enrolled.
     Identification,
-    /// Presentation attacks told from live faces: `labels.csv` (path,label,attack,source,box) and its pictures.
+    /// Presentation attacks: `labels.csv` (path,label,attack,source,box) and its pictures.
     Pad,
     /// Names against sanctions lists: `name_pairs.csv`, `un_queries_positive.csv`, `negatives.csv` and the lists.
     Sanctions,
@@ -60,7 +60,7 @@ struct Args {
     /// detection, wild, pad, sanctions, documents, pdf417, aamva).
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// Folder with the sanctions lists as their publishers hand them out [default: the folder of the data].
+    /// Folder with the sanctions lists as their publishers provide them [default: the folder of the data].
     #[arg(long, value_name = "DIR")]
     lists: Option<PathBuf>,
     /// Print one JSON object instead of a table.

@@ -22,7 +22,7 @@ pub struct Truth {
     pub lines: Vec<String>,
 }
 
-/// Lines and what holds of them: the type, and for each check digit whether the character at its place is right.
+/// Lines with their annotation: the type, and for each check digit whether the character at its place is right.
 #[derive(Debug, Deserialize)]
 struct Annotated {
     lines: Vec<String>,
@@ -123,7 +123,7 @@ fn parse_texts(path: &Path, today: Date) -> anyhow::Result<Value> {
 }
 
 /// Whether the type and all check digits are as annotated. The annotations look at the character in the digit's own
-/// place, so a number that goes on in the optional data counts as one whose digit does not hold there.
+/// place. So for a number that continues in the optional data, the digit counts as failed there.
 fn holds_as_annotated(text: &Annotated, today: Date) -> bool {
     let Ok(mrz) = mrz::parse(&text.lines, today) else { return false };
     let digit = |(name, holds): (&String, &Value)| {

@@ -1,4 +1,4 @@
-//! The options that the server has under the same names, with the same defaults: what is measured is what the server does.
+//! Options with the same names and defaults as in the server, so that we measure what the server does.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -19,7 +19,7 @@ struct Row {
     /// "live" or "spoof".
     label: String,
     source: String,
-    /// The face that is meant, "x y width height"; empty for the largest.
+    /// The box of the face, "x y width height". Empty for the largest face.
     #[serde(rename = "box")]
     rect: String,
 }
@@ -42,8 +42,8 @@ impl Row {
 /// The served threshold: a face is called real from this probability on.
 const THRESHOLD: f32 = 0.5;
 
-/// Measures on `labels.csv` in `folder`. A picture without a detected face is no attack that got through and no live
-/// face that was refused: it is counted on its own.
+/// Measures on `labels.csv` in `folder`. A picture without a detected face is neither an accepted attack nor a refused live
+/// face. It is counted separately.
 pub fn run(workers: &Workers, folder: &Path) -> anyhow::Result<Value> {
     let path = folder.join("labels.csv");
     let mut reader = csv::Reader::from_path(&path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! Sanctions screening: pairs of names told apart, listed people found first, and people who are on no list flagged.
+//! Sanctions screening: compares pairs of names, searches listed people, and counts people on no list who are flagged.
 
 use std::fs;
 use std::path::Path;
@@ -18,9 +18,9 @@ struct Pair {
     same: bool,
 }
 
-/// Hits that are looked at for the first one of a list.
+/// Hits among which the first one of a list is searched.
 const HITS: usize = 20;
-/// Runs of a query of which the fastest counts.
+/// Runs of each query. The fastest counts.
 const RUNS: usize = 3;
 
 /// Measures on `name_pairs.csv`, `un_queries_positive.csv` and `negatives.csv` in `folder`, with the lists in `lists_folder`.
@@ -59,7 +59,7 @@ pub fn run(folder: &Path, lists_folder: &Path) -> anyhow::Result<Value> {
     }))
 }
 
-/// The lists that the files of a folder make up; other files are passed over.
+/// The lists that the files of a folder form. Other files are skipped.
 fn lists(folder: &Path) -> anyhow::Result<Vec<List>> {
     let read = || fs::read_dir(folder)?.map(|item| Ok(item?.path())).collect::<std::io::Result<Vec<_>>>();
     let paths = read().with_context(|| format!("cannot read {}", folder.display()))?;
@@ -168,7 +168,7 @@ fn listed_first(screener: &Screener, rows: &[Row], facts: bool, times_ms: &mut V
     Ok(found)
 }
 
-/// The answer, and the least time of a few runs: what other programs take of the processor is not the query's.
+/// The answer, and the shortest time of a few runs, because other programs also use the processor.
 fn timed<'s>(
     screener: &'s Screener,
     query: &Query,

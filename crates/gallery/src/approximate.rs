@@ -1,15 +1,15 @@
-//! Approximate search for large galleries: a scan of sketches of 32 bytes picks a shortlist, which is then compared
-//! like in an exact search.
+//! Approximate search for large galleries. A scan of sketches of 32 bytes picks a shortlist. The shortlist is then
+//! compared like in an exact search.
 //!
-//! The embeddings of a face model do not fill their space: of 512 axes, the 64 main ones (of the LFW embeddings of the
-//! default model) hold 87 % of the squared length, 128 hold 97 %. A sketch has the coordinates on the 64 main axes in
+//! The embeddings of a face model do not fill their space. For the LFW embeddings of the default model, the 64 main axes
+//! of 512 hold 87 % of the squared length, and 128 hold 97 %. A sketch has the coordinates on the 64 main axes in
 //! 4 bits each. Per query, the best of a million rows is among the best 2,000 sketches in more than 99.9 % of all
 //! searches, and nothing has to be kept in balance when embeddings come and go.
 //!
-//! Measured against it, on 200,000 embeddings with the covariance of real ones: an inverted file over k-means cells (256
-//! to 2,048 of them) had to scan 22 to 45 % of all rows for a recall of 0.995, because a probe at a cosine of 0.6 often
-//! lies in another cell than its nearest row. Sketches of 32 axes need a
-//! thirty times longer shortlist; the signs of 512 random projections a shorter one, but twice the bytes to scan.
+//! We compared other methods on 200,000 embeddings with the covariance of real ones. An inverted file over 256 to 2,048
+//! k-means cells had to scan 22 to 45 % of all rows for a recall of 0.995, because a probe at a cosine of 0.6 often lies
+//! in another cell than its nearest row. Sketches of 32 axes need a shortlist that is thirty times longer. The signs of
+//! 512 random projections need a shorter one, but twice the bytes to scan.
 
 use std::ops::Range;
 
@@ -20,11 +20,11 @@ use crate::rows::Rows;
 
 /// Axes of a sketch.
 pub(crate) const AXES: usize = 2 * SKETCH_BYTES;
-/// From this number of embeddings on a sketch pays; an exact scan takes 2 ms there.
+/// Least embeddings for which sketches pay. An exact scan of so many takes 2 ms.
 pub(crate) const WORTHWHILE: usize = 50_000;
 /// Rows that the axes are computed from.
 const SAMPLE: usize = 8_192;
-/// Codes reach from -2.5 to 2.5 deviations: between 2 and 3 the recall does not change.
+/// Codes reach from -2.5 to 2.5 deviations. The recall is the same for any limit between 2 and 3.
 const REACH: f32 = 2.5;
 /// Highest code of 4 bits.
 const CODE_MAX: f32 = 15.0;
@@ -36,12 +36,12 @@ const TRIAL_COSINE: f32 = 0.6;
 const RESERVE: usize = 4;
 /// A shortlist has at least this many rows.
 const SHORTLIST_MIN: usize = 512;
-/// Beyond this part of all rows a shortlist does not pay.
+/// A shortlist with more than this part of all rows does not pay.
 const SHORTLIST_MAX: f64 = 0.05;
 
-/// Blocks that are scored between two looks at the results: they stay in the first-level cache.
+/// Blocks to score before the results are looked at: so many stay in the first-level cache.
 const RUN: usize = 32;
-/// One block in so many shows which scores are worth collecting.
+/// One block in this many shows which scores are worth collecting.
 const SAMPLED: usize = 16;
 
 /// How to sketch embeddings: what is learnt from a sample of the gallery.
@@ -73,7 +73,7 @@ pub struct Training {
 
 /// What an index needs to know about the embeddings of a gallery.
 pub struct Trained {
-    /// Nothing, when the embeddings fill their space so evenly that sketches would not be of use.
+    /// `None` if the embeddings fill their space so evenly that sketches would not help.
     pub(crate) sketcher: Option<Sketcher>,
     pub(crate) gallery: usize,
 }
@@ -86,7 +86,7 @@ impl Training {
         Self { dimension, gallery: rows.len(), sample }
     }
 
-    /// Computes the index; about a second for 512 dimensions, whatever the size of the gallery.
+    /// Computes the index. It takes about a second for 512 dimensions, whatever the size of the gallery.
     pub fn run(self) -> Trained {
         let axes = main_axes(&self.sample, self.dimension, AXES);
         let variances = axes::second_moments(&self.sample, &axes, self.dimension);
@@ -113,7 +113,7 @@ impl Sketcher {
     /// The part of the rows that has to be on the shortlist, found by searching the sample for the rows most like
     /// distorted rows of itself.
     ///
-    /// What is added to a row is the difference of two others, which spreads over the axes like the embeddings do.
+    /// The distortion of a row is the difference of two other rows. It spreads over the axes like the embeddings do.
     fn measure_shortlist(&self, sample: &[f32], dimension: usize) -> f64 {
         let count = sample.len() / dimension;
         let row = |at: usize| &sample[at % count * dimension..][..dimension];
@@ -178,7 +178,7 @@ impl Sketches {
         store(&mut self.blocks, slot, &sketch);
     }
 
-    /// Removes the sketch of a row; the one of the row `last` takes its place.
+    /// Removes the sketch of a row. The sketch of the row `last` takes its place.
     pub fn swap_remove(&mut self, slot: usize, last: usize) {
         for byte in 0..SKETCH_BYTES {
             self.blocks[position(slot, byte)] = self.blocks[position(last, byte)];
@@ -204,8 +204,8 @@ impl Sketches {
         }
     }
 
-    /// Sees from every sixteenth block which score about twice as many rows reach as are wanted, so that all others need
-    /// not be collected first: without it, that takes as long as the scan.
+    /// Estimates from every sixteenth block the score that about twice as many rows reach as are wanted. Rows below it
+    /// need not be collected. Without this, collecting takes as long as the scan.
     fn raise_floors(&self, range: &Range<usize>, probes: &[Weights], tops: &mut [Top]) {
         let mut scores = [[0; BLOCK_ROWS]];
         for (probe, top) in probes.iter().zip(tops) {
@@ -240,7 +240,7 @@ impl Sketches {
 fn offer(scores: &[[i16; BLOCK_ROWS]], rows: Range<usize>, top: &mut Top) {
     for (start, scores) in rows.clone().step_by(BLOCK_ROWS).zip(scores) {
         let floor = top.floor().max(f32::from(i16::MIN)) as i16;
-        // Nearly all blocks have nothing to offer; the largest score is found without a branch for each.
+        // Nearly all blocks have no row to offer, so the largest score is found without a branch for each row.
         if scores.iter().fold(i16::MIN, |most, score| most.max(*score)) >= floor {
             for (slot, score) in (start..rows.end).zip(scores) {
                 top.offer(slot, f32::from(*score));

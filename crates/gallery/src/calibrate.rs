@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Steps of Newton's method; five usually do.
+/// Steps of Newton's method. Five are usually enough.
 const STEPS: usize = 40;
 /// The smallest slope: a higher score never makes a candidate less probable.
 const SLOPE_MIN: f64 = 1.0;
-/// Deviation of the slope among collections (15 to 38 in the wild set and LFW). It keeps the slope of a collection
-/// finite whose few scores separate everybody.
+/// Deviation of the slope among collections (15 to 38 in the wild set and LFW). It keeps the slope finite for a
+/// collection whose few scores separate everybody.
 const SLOPE_DEVIATION: f64 = 10.0;
 /// Keeps the curvature from vanishing.
 const RIDGE: f64 = 1e-6;

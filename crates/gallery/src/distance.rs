@@ -3,8 +3,8 @@
 //! The loops are plain Rust that the compiler turns into vector instructions; `multiversion` compiles each of them for
 //! AVX-512, AVX2 and the base instruction set, and picks one when first called (on aarch64 the base set has NEON).
 //! 100,000 rows of 512 bytes by one thread of a Sapphire Rapids core: base set 14.7 ms, AVX2 3.4 ms, AVX-512 2.4 ms;
-//! hand-written intrinsics took 2.1 ms (AVX2) and 1.8 ms (VNNI), reading the memory alone 1.8 ms. That does not pay for
-//! unsafe code. An 8-bit probe, `pulp` instead of `multiversion`, and explicit lanes were as fast or slower.
+//! Hand-written intrinsics took 2.1 ms (AVX2) and 1.8 ms (VNNI); reading the memory alone takes 1.8 ms. That gain does
+//! not justify unsafe code. An 8-bit probe, `pulp` instead of `multiversion`, and explicit lanes were as fast or slower.
 
 use multiversion::multiversion;
 
@@ -78,7 +78,7 @@ pub(crate) struct Weights {
     pub low: [i16; SKETCH_BYTES],
     /// For the upper ones.
     pub high: [i16; SKETCH_BYTES],
-    /// Is taken off every sum.
+    /// To be subtracted from every sum.
     pub middle: i16,
 }
 

@@ -1,10 +1,10 @@
-//! Exhaustive search: every embedding is compared with the probe.
+//! Exhaustive search: compares the probe with every embedding.
 
 use std::ops::Range;
 
 use crate::rows::{Probe, Rows};
 
-/// Rows that are scored between two looks at the results: their codes and products stay in the first-level cache.
+/// Rows to score before the results are looked at: their codes and products stay in the first-level cache.
 const BLOCK: usize = 64;
 
 /// A row and how alike it is to the probe.
@@ -17,7 +17,7 @@ pub(crate) struct Hit {
 /// The rows with the highest scores of all that were offered.
 pub(crate) struct Top {
     count: usize,
-    /// Rows that were left out have at most this score.
+    /// All rows that were left out have at most this score.
     floor: f32,
     hits: Vec<Hit>,
 }
@@ -32,7 +32,7 @@ impl Top {
         self.count
     }
 
-    /// Leaves out rows that score no more than `floor`, though there may be fewer than wanted then.
+    /// Leaves out rows that score no more than `floor`, even if fewer rows than wanted remain.
     pub fn raise(&mut self, floor: f32) {
         self.floor = self.floor.max(floor);
     }
@@ -52,7 +52,7 @@ impl Top {
         }
     }
 
-    /// Takes over what another part of the rows gave.
+    /// Adds the results of another part of the rows.
     pub fn merge(&mut self, other: Top) {
         self.floor = self.floor.max(other.floor);
         self.hits.extend(other.hits);

@@ -11,16 +11,16 @@ use crate::search::Search;
 /// The index is computed again when the gallery has grown by this factor.
 const GROWTH: usize = 8;
 
-/// Somebody who might be on the probe.
+/// A person who might be on the probe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate<S> {
-    /// Who.
+    /// The person.
     pub subject: S,
     /// Cosine between the probe and the most similar embedding of this subject, -1 to 1.
     pub cosine: f32,
 }
 
-/// The embeddings of a collection; a subject may have several.
+/// The embeddings of a collection. A subject may have several.
 ///
 /// Every embedding has a key, by which it can be replaced and removed. Adding and removing take microseconds and leave
 /// the rest as it is. Memory for an embedding of 512 dimensions: 1,028 bytes for the values, 32 for the sketch, and
@@ -34,7 +34,7 @@ pub struct Gallery<S> {
     pub(crate) rows: Rows,
     pub(crate) members: Members<S>,
     pub(crate) sketches: Option<Sketches>,
-    /// Embeddings that were there when an index was last computed, used or not.
+    /// Number of embeddings when an index was last computed, whether it was used or not.
     pub(crate) trained: usize,
     next_key: u128,
 }
@@ -86,7 +86,7 @@ impl<S: Clone + Eq + Hash> Gallery<S> {
         self.put(self.next_key, subject, embedding);
     }
 
-    /// Adds an embedding of unit length to a subject, or replaces the one with this key, whosever that was.
+    /// Adds an embedding of unit length to a subject, or replaces the one with this key, even that of another subject.
     ///
     /// # Panics
     /// When `embedding` does not have the dimension of the gallery.
@@ -100,7 +100,7 @@ impl<S: Clone + Eq + Hash> Gallery<S> {
         }
     }
 
-    /// Removes an embedding; its subject goes with its last one. Returns whether it was there.
+    /// Removes an embedding, and its subject with its last one. Returns whether the embedding existed.
     pub fn remove(&mut self, key: u128) -> bool {
         let slot = self.members.slot(key);
         if let Some(slot) = slot {
@@ -119,7 +119,7 @@ impl<S: Clone + Eq + Hash> Gallery<S> {
         keys.iter().filter(|key| self.remove(**key)).count()
     }
 
-    /// The keys of the embeddings of a subject, the one added last first; none for an unknown subject.
+    /// The keys of the embeddings of a subject, the one added last first. Empty for an unknown subject.
     pub fn keys_of(&self, subject: &S) -> impl Iterator<Item = u128> + '_ {
         self.members.rows_of(subject).map(|row| self.members.keys[row as usize])
     }
@@ -129,8 +129,8 @@ impl<S: Clone + Eq + Hash> Gallery<S> {
         self.members.slot(key).map(|slot| self.rows.values(slot as usize).collect())
     }
 
-    /// The `limit` subjects most similar to a probe of unit length, most similar first; equal ones in the order in which
-    /// they came.
+    /// The `limit` subjects most similar to a probe of unit length, most similar first. Equal ones stay in the order of
+    /// their arrival.
     ///
     /// # Panics
     /// When `probe` does not have the dimension of the gallery.
@@ -139,7 +139,7 @@ impl<S: Clone + Eq + Hash> Gallery<S> {
     }
 
     /// Like [`Gallery::search`], for several probes at once, which takes less time for each of them, and on up to
-    /// `threads` threads where the gallery is large enough for that to pay.
+    /// `threads` threads if the gallery is large enough for that to pay.
     ///
     /// # Panics
     /// When a probe does not have the dimension of the gallery.
@@ -186,7 +186,7 @@ impl<S: Clone + Eq + Hash> Gallery<S> {
         }
     }
 
-    /// Positions of the subjects most similar to each probe, by way of `sketches` if there are any.
+    /// Positions of the subjects most similar to each probe. Uses `sketches` if they exist.
     pub(crate) fn find(
         &self,
         probes: &[&[f32]],

@@ -1,9 +1,9 @@
-//! How often different people look alike to a model.
+//! How often a model takes two different people for the same.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Cosines that pairs of different people reach, by how rarely they do.
+/// The cosines that pairs of different people reach, and how rarely they do.
 ///
 /// Between the points, and beyond the last one, the logarithm of the rate is linear in the cosine: the tail of an
 /// exponential distribution, which is what extreme value theory expects of such a maximum.
@@ -47,10 +47,10 @@ impl ImpostorTail {
         (a.0.ln() + share * (b.0.ln() - a.0.ln())).exp().min(1.0)
     }
 
-    /// The threshold of the cosine at which a search among `subjects` people answers a stranger with somebody at this
-    /// rate. Of one person, it is the threshold of a verification.
+    /// The threshold of the cosine at which a search among `subjects` people names a member for a stranger at this rate.
+    /// With one person, it is the threshold of a verification.
     ///
-    /// Each of the subjects is another chance to be mistaken, so the rate of a single comparison has to be
+    /// Each subject is another chance of a mistake. So the rate of a single comparison has to be
     /// `1 - (1 - rate)^(1 / subjects)`.
     pub fn threshold(&self, rate: f64, subjects: usize) -> f32 {
         self.cosine(single(rate, subjects))
@@ -77,8 +77,8 @@ pub(crate) fn single(rate: f64, subjects: usize) -> f64 {
 }
 
 impl Default for ImpostorTail {
-    /// The tail of the default recognition model: 29.6 million pairs of different people in LFW. The last points have
-    /// some label errors in them and are left out.
+    /// The tail of the default recognition model: 29.6 million pairs of different people in LFW. The last points are
+    /// left out, because they contain label errors.
     fn default() -> Self {
         let rates = [0.5, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5];
         let cosines = [0.005, 0.055, 0.129, 0.193, 0.243, 0.293, 0.335, 0.376, 0.412, 0.447, 0.480];

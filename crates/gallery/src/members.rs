@@ -1,4 +1,4 @@
-//! Who the rows of a gallery belong to.
+//! The subjects of a gallery: which rows belong to which person.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,7 +11,7 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone)]
 pub(crate) struct Members<S> {
     pub subjects: Vec<S>,
-    /// For each subject, when it came, counted from 0: decides between equal cosines.
+    /// For each subject, the order of its arrival, counted from 0. It decides between equal cosines.
     pub arrivals: Vec<u64>,
     /// For each subject, the first of its rows; the others follow in `next`.
     first: Vec<u32>,
@@ -19,7 +19,7 @@ pub(crate) struct Members<S> {
     /// For each row, the position of its subject.
     pub owners: Vec<u32>,
     next: Vec<u32>,
-    /// For each row, the name it was given.
+    /// For each row, its key.
     pub keys: Vec<u128>,
     slots: HashMap<u128, u32>,
     pub arrived: u64,
@@ -40,7 +40,7 @@ impl<S: Clone + Eq + Hash> Members<S> {
         }
     }
 
-    /// Members as they were saved: subjects with their arrivals, and key and owner of each row. Nothing, when they
+    /// Members as they were saved: subjects with their arrivals, and key and owner of each row. `None` if these
     /// contradict each other.
     pub fn from_parts(subjects: Vec<(S, u64)>, keys: Vec<u128>, owners: &[u32], arrived: u64) -> Option<Self> {
         let mut members = Self { arrived, ..Self::new() };
@@ -93,7 +93,7 @@ impl<S: Clone + Eq + Hash> Members<S> {
         self.attach(key, position);
     }
 
-    /// Removes a row; the last one takes its slot. A subject without rows is gone.
+    /// Removes a row. The last row takes its slot. A subject without rows is removed too.
     pub fn swap_remove(&mut self, slot: u32) {
         let owner = self.owners[slot as usize];
         let behind = self.next[slot as usize];
@@ -127,7 +127,7 @@ impl<S: Clone + Eq + Hash> Members<S> {
         self.slots.insert(key, slot);
     }
 
-    /// Lets whatever leads to row `from` of a subject lead to row `to`.
+    /// Changes the link to row `from` of a subject so that it leads to row `to`.
     fn redirect(&mut self, owner: u32, from: u32, to: u32) {
         if self.first[owner as usize] == from {
             self.first[owner as usize] = to;
@@ -139,7 +139,7 @@ impl<S: Clone + Eq + Hash> Members<S> {
         }
     }
 
-    /// Removes a subject without rows; the last one takes its position.
+    /// Removes a subject without rows. The last subject takes its position.
     fn detach(&mut self, position: u32) {
         let last = self.subjects.len() as u32 - 1;
         if position != last {

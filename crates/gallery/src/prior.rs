@@ -1,4 +1,4 @@
-//! What a classifier assumes before it has seen a collection.
+//! The assumptions of a classifier that has not seen a collection yet.
 
 use crate::calibrate::{Observation, Odds};
 use crate::impostors::ImpostorTail;
@@ -10,7 +10,7 @@ pub(crate) const TIGHTNESS: f32 = 0.6;
 /// By how much that cosine differs from its mean: the 5th, 15th, to the 95th percentile, between those of the two sets. The
 /// long lower end, of faces turned away or covered, is what keeps a classifier of few people from being too sure.
 const GENUINE: [f32; 10] = [-0.34, -0.15, -0.074, -0.025, 0.015, 0.05, 0.08, 0.114, 0.152, 0.208];
-/// Odds in the collections of the two sets, where the search for those of another starts.
+/// Odds in the collections of the two sets. The search for the odds of another collection starts here.
 pub(crate) const ODDS: Odds = Odds { intercept: -6.0, slope: 24.0 };
 /// Weight of all genuine or of all unknown observations together.
 pub(crate) const CLASS_WEIGHT: f64 = 100.0;

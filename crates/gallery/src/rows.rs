@@ -20,7 +20,7 @@ pub(crate) struct Rows {
     pub(crate) fine: Vec<i8>,
     /// Value of a fine step, for each row.
     pub(crate) scales: Vec<f32>,
-    /// No scale was ever larger.
+    /// The largest scale so far.
     widest: f32,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Rows {
 pub(crate) struct Probe<'a> {
     pub values: &'a [f32],
     codes: Vec<i16>,
-    /// What a product of a coarse and a probe code counts, up to the scale of the row.
+    /// The value of a product of a coarse code and a probe code, before the scale of the row.
     unit: f32,
 }
 
@@ -48,7 +48,7 @@ impl Rows {
         Self { dimension, ..Self::default() }
     }
 
-    /// Rows as they were saved, or nothing if the planes do not fit together.
+    /// Rows as they were saved. `None` if the planes do not fit together.
     pub fn from_planes(dimension: usize, coarse: Vec<i8>, fine: Vec<i8>, scales: Vec<f32>) -> Option<Self> {
         let fits = coarse.len() == fine.len() && coarse.len() == scales.len() * dimension;
         let widest = scales.iter().copied().fold(0.0, f32::max);
@@ -81,7 +81,7 @@ impl Rows {
         self.widest = self.widest.max(scale);
     }
 
-    /// Removes a row; the last one takes its slot.
+    /// Removes a row. The last row takes its slot.
     pub fn swap_remove(&mut self, slot: usize) {
         let (start, last) = (slot * self.dimension, (self.len() - 1) * self.dimension);
         for plane in [&mut self.coarse, &mut self.fine] {
@@ -116,7 +116,7 @@ impl Rows {
     /// By how much a cosine from the coarse plane may differ from the one of both planes, for a probe of unit length.
     ///
     /// The rounding errors of the components are spread evenly over a coarse step, so the error has a deviation of
-    /// `step / sqrt(12)`; six of those are never met in practice.
+    /// `step / sqrt(12)`. An error of six deviations does not occur in practice.
     pub fn margin(&self) -> f32 {
         6.0 / 12.0f32.sqrt() * self.widest * FINE_STEPS
     }

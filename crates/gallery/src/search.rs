@@ -7,18 +7,18 @@ use crate::distance::BLOCK_ROWS;
 use crate::exact::{Hit, Top, scan_rows};
 use crate::rows::{Probe, Rows};
 
-/// Rows that are compared in full precision at least.
+/// Least number of rows to compare in full precision.
 const RANKED: usize = 64;
-/// Probes that go through the gallery together: their results fit in the second-level cache.
+/// Probes that a search compares together: their results fit in the second-level cache.
 const BATCH: usize = 16;
-/// Rows of a part that is worth a thread of its own; an exact scan takes half a millisecond for them.
+/// Least rows for a thread of its own. An exact scan takes half a millisecond for them.
 const WORTH_A_THREAD: usize = 16_384;
 
 /// What a search needs to see of a gallery.
 #[derive(Clone, Copy)]
 pub(crate) struct Search<'a> {
     pub rows: &'a Rows,
-    /// Nothing for an exact search.
+    /// `None` for an exact search.
     pub sketches: Option<&'a Sketches>,
     /// Position of the subject of each row.
     pub owners: &'a [u32],
@@ -58,7 +58,7 @@ impl Search<'_> {
         probes.chunks(BATCH).flat_map(found).collect()
     }
 
-    /// Compares the best `count` rows in full precision; takes more where those are of too few subjects, or where a row
+    /// Compares the best `count` rows in full precision. Takes more rows if those have too few subjects, or if a row
     /// that was left out could belong to the result.
     fn batch(&self, probes: &[&Probe<'_>], wanted: usize, count: usize, threads: usize) -> Vec<Vec<Found>> {
         let tops = match self.sketches {
@@ -96,7 +96,7 @@ impl Search<'_> {
         probes.iter().zip(tops).map(coarse).collect()
     }
 
-    /// Runs `scan` over all rows, in parts on several threads where that pays, and puts the results together.
+    /// Runs `scan` over all rows and puts the results together. Uses several threads if that pays.
     fn parts<F>(&self, probes: usize, count: usize, threads: usize, scan: F) -> Vec<Top>
     where
         F: Fn(Range<usize>, &mut [Top]) + Sync,
@@ -135,7 +135,7 @@ impl Search<'_> {
     }
 }
 
-/// The result of a thread, whose panic goes on here.
+/// The result of a thread. If the thread panicked, the panic continues here.
 pub(crate) fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -1,8 +1,8 @@
 //! A gallery in a file, so that a restart need not read every embedding from the database.
 //!
-//! Little-endian: the magic, the format version and a header, then the sections, each followed by its CRC-32. The
-//! header carries a stamp of the caller's (the version of the collection and the model, say): a file with another stamp
-//! is stale. Whatever is wrong with a file, the gallery can be rebuilt from the rows it was made of.
+//! The file is little-endian: the magic, the format version and a header, then the sections, each followed by its
+//! CRC-32. The header holds a stamp of the caller, such as the version of the collection and the model. A file with
+//! another stamp is stale. Whatever is wrong with a file, the gallery can be built again from its rows.
 
 use std::hash::Hash;
 use std::io::{self, Read, Write};
@@ -17,7 +17,7 @@ use crate::members::Members;
 use crate::rows::Rows;
 
 const MAGIC: [u8; 8] = *b"VULTUSGA";
-/// Grows with every change of the format; older files are not read, since a rebuild does the same.
+/// Grows with every change of the format. Older files are not read, because a rebuild has the same result.
 const VERSION: u64 = 1;
 /// Longest stamp. So a damaged length is reported before anything is read.
 const STAMP_MAX: u64 = 4_096;
@@ -30,7 +30,7 @@ pub enum SnapshotError {
     /// The file could not be read, or ends too early.
     #[error("the snapshot cannot be read ({0}); rebuild the gallery")]
     Io(#[from] io::Error),
-    /// The file is something else.
+    /// The file is not a snapshot.
     #[error("this is not a snapshot of a gallery; rebuild the gallery")]
     NotASnapshot,
     /// Another version of the program wrote it.
@@ -39,13 +39,13 @@ pub enum SnapshotError {
         /// The format of the file.
         found: u64,
     },
-    /// It is of another state of the collection or of another model.
+    /// The snapshot belongs to another state of the collection or to another model.
     #[error("the snapshot belongs to another state of the collection; rebuild the gallery")]
     Stale,
-    /// Its contents are not what was written.
+    /// The contents differ from what was written.
     #[error("the snapshot is damaged in its {part}; rebuild the gallery")]
     Damaged {
-        /// The section in question.
+        /// The damaged section.
         part: &'static str,
     },
 }
@@ -66,7 +66,7 @@ impl<S: Clone + Eq + Hash> Gallery<S> {
     /// bytes of a subject. Write to a new file and rename it, and use a buffered writer for small galleries.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The errors of `out`.
     pub fn save(&self, out: &mut impl Write, stamp: &[u8], encode: impl Fn(&S, &mut Vec<u8>)) -> io::Result<()> {
         if stamp.len() as u64 > STAMP_MAX {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the stamp of a snapshot is too long"));
@@ -105,7 +105,7 @@ impl<S: Clone + Eq + Hash> Gallery<S> {
     /// to. A million embeddings of 512 dimensions take about a second from a file in memory.
     ///
     /// # Errors
-    /// [`SnapshotError`], whichever part of the file is missing, changed or of another time.
+    /// [`SnapshotError`] if a part of the file is missing, changed or stale.
     pub fn load(
         input: &mut impl Read,
         stamp: &[u8],
@@ -137,7 +137,7 @@ impl Header {
         [self.dimension, self.rows, self.subjects, self.subject_bytes, self.arrived, self.trained, self.sketched]
     }
 
-    /// Reads all that stands before the first section.
+    /// Reads everything before the first section.
     fn read(input: &mut impl Read, stamp: &[u8]) -> Result<Self, SnapshotError> {
         let mut magic = [0; 8];
         input.read_exact(&mut magic)?;
@@ -179,7 +179,7 @@ fn lengths_and_bytes<S>(subjects: &[S], encode: impl Fn(&S, &mut Vec<u8>)) -> Ve
     all
 }
 
-/// Undoes [`lengths_and_bytes`]; nothing if the bytes are not those of `count` subjects.
+/// Undoes [`lengths_and_bytes`]. `None` if the bytes do not hold exactly `count` subjects.
 fn split<S>(mut bytes: &[u8], count: usize, decode: impl Fn(&[u8]) -> Option<S>) -> Option<Vec<S>> {
     let mut subjects = Vec::with_capacity(count);
     while let Some((length, rest)) = bytes.split_first_chunk::<4>() {

@@ -1,4 +1,4 @@
-//! How alike other people's photos are to each subject.
+//! How similar photos of other people are to each subject.
 
 use std::hash::Hash;
 
@@ -7,13 +7,13 @@ use crate::gallery::Gallery;
 use crate::prior::spread;
 use crate::rows::{Probe, Rows};
 
-/// The part of the cosines that makes a tail; from a twentieth to a fifth it makes no difference.
+/// The part of the cosines that makes a tail. Any part from a twentieth to a fifth has the same result.
 pub(crate) const SHARE: f64 = 0.1;
 /// Embeddings that every subject is compared with.
 const COHORT: usize = 1_000;
-/// A tail has at least as many cosines, as far as there are any.
+/// A tail has at least this many cosines, if so many exist.
 const SMALLEST: usize = 3;
-/// Cosines that the model's tail counts for beside those of the collection.
+/// The weight of the model's tail, as a number of cosines beside those of the collection.
 const PRIOR_COUNT: f32 = 2.0;
 /// Subjects that are compared at a time.
 const BLOCK: usize = 64;

@@ -18,19 +18,19 @@ use url::Url;
 
 use crate::proto::Status;
 
-/// The port of Milvus where an address names none.
+/// The port of Milvus if the address names none.
 const PORT: u16 = 19530;
-/// The least time in which a server on the other side of the world can be reached.
+/// Longest time to connect: enough for a server on the other side of the world.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest time of one request; a page of rows takes well under a second.
+/// Longest time of one request. A page of rows takes much less than a second.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-/// How soon a connection that died without a word is noticed.
+/// How soon the client notices that a connection died silently.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// Most that one answer may have: a page of keys has 2 MB.
+/// Longest answer in bytes. A page of keys has 2 MB.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
 /// `collection not found` in Milvus 2.3 and later.
 const NO_COLLECTION: i32 = 100;
-/// The same in answers of former versions, which 2.3 still gives with some requests.
+/// The same error in former versions. Milvus 2.3 still answers some requests with it.
 const NO_COLLECTION_BEFORE: i32 = 4;
 
 /// The path of a method of Milvus's service.
@@ -41,7 +41,7 @@ macro_rules! rpc {
 }
 pub(crate) use rpc;
 
-/// Why Milvus did not do what it was asked.
+/// Why Milvus did not carry out a request.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The address cannot be used.
@@ -50,30 +50,30 @@ pub enum Error {
     /// No answer.
     #[error("Milvus does not answer ({}): check address, network, user and password", reason(.0))]
     Unreachable(Box<tonic::Status>),
-    /// The table is not there.
+    /// The table does not exist.
     #[error("Milvus no longer has this collection")]
     NoTable,
-    /// It said no.
+    /// Milvus refuses.
     #[error("Milvus refuses to {operation}: {reason} (code {code})")]
     Refused {
-        /// What it was asked.
+        /// The operation that we asked for.
         operation: &'static str,
         /// Its reason.
         reason: String,
-        /// Its number of that reason.
+        /// Milvus's code for this reason.
         code: i32,
     },
 }
 
 impl Error {
-    /// Whether Milvus refuses the user and password: the operator has to change them, and no retry helps.
+    /// Whether Milvus refuses the user and password. No retry helps until the operator changes them.
     pub fn is_denied(&self) -> bool {
         use tonic::Code::{PermissionDenied, Unauthenticated};
         matches!(self, Self::Unreachable(status) if matches!(status.code(), PermissionDenied | Unauthenticated))
     }
 }
 
-/// A connection, which is made when it is first needed and made again when it is lost. Clones share it.
+/// A connection. The first request opens it, and a later request opens it again if it is lost. Clones share it.
 #[derive(Clone)]
 pub struct Client {
     channel: Channel,
@@ -143,7 +143,7 @@ fn unreachable(status: tonic::Status) -> Error {
     Error::Unreachable(Box::new(status))
 }
 
-/// What a failure is at bottom.
+/// The innermost cause of a failure.
 fn reason(status: &tonic::Status) -> String {
     let mut cause: &dyn StdError = status;
     while let Some(source) = cause.source() {
@@ -152,7 +152,7 @@ fn reason(status: &tonic::Status) -> String {
     if cause.is::<tonic::Status>() { status.message().to_owned() } else { format!("{}: {cause}", status.message()) }
 }
 
-/// User and password as Milvus wants them.
+/// User and password in the form that Milvus expects.
 fn credentials(url: &Url) -> Result<Option<MetadataValue<Ascii>>, Error> {
     let decoded = |text: &str| {
         percent_decode_str(text)
@@ -171,7 +171,7 @@ fn text(value: &str) -> Result<MetadataValue<Ascii>, Error> {
     value.parse().map_err(|_| Error::Address("the database's name is not ASCII"))
 }
 
-/// Whether Milvus has done what it was asked: the status within its answer.
+/// Checks the status within an answer: whether Milvus has carried out the request.
 pub(crate) fn check(operation: &'static str, status: Option<Status>) -> Result<(), Error> {
     let status = status.unwrap_or_default();
     match (status.error_code, status.code) {

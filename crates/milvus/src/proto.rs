@@ -1,5 +1,5 @@
-//! The messages of Milvus's gRPC service that are used here, with the fields that are used. Names and numbers are those of
-//! its protocol (milvus.proto, schema.proto and common.proto of Milvus 2.3); what is absent has its default.
+//! The messages of Milvus's gRPC service that we use, with the fields that we use. Names and numbers come from its protocol
+//! (milvus.proto, schema.proto and common.proto of Milvus 2.3). A field that we leave out has its default.
 
 use prost::{Message, Oneof};
 
@@ -15,7 +15,7 @@ pub struct CreateCollection {
     pub num_partitions: i64,
 }
 
-/// A request that names a collection in field 3, as those to describe, load and drop one do.
+/// A request that names a collection in field 3, such as to describe, load or drop it.
 #[derive(Clone, PartialEq, Message)]
 pub struct OfCollection {
     #[prost(string, tag = "3")]
@@ -112,7 +112,7 @@ pub struct Query {
 
 /// `DslType.BoolExprV1`.
 pub const BOOLEAN_EXPRESSION: i32 = 1;
-/// `ConsistencyLevel.Customized`: what was written up to the guarantee timestamp is seen.
+/// `ConsistencyLevel.Customized`: a read sees all writes up to the guarantee timestamp.
 pub const UP_TO_TIMESTAMP: i32 = 4;
 
 /// `common.Status`, also as an answer of its own.

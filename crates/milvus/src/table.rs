@@ -9,27 +9,27 @@ use prost::Message as _;
 use crate::client::{Client, Error, check, rpc};
 use crate::proto::{self, Column, FieldData, FieldSchema, KeyValuePair, Scalars, Status};
 
-/// Primary key: text that names the space first.
+/// Primary key: a text that begins with the space.
 const KEY: &str = "key";
 /// Partition key.
 const SPACE: &str = "space";
 const VECTOR: &str = "vector";
 /// Longest key or space, bytes.
 const MAX_KEY_BYTES: usize = 128;
-/// Partitions that spaces are spread over, which is Milvus's default.
+/// Number of partitions that hold the spaces: Milvus's default.
 const PARTITIONS: i64 = 64;
-/// Build parameters of the HNSW index: those of pgvector's search, so that both find as much.
+/// Build parameters of the HNSW index: the same as for pgvector, so that both find as much.
 const BUILD: &str = r#"{"M":16,"efConstruction":64}"#;
 /// Most hits of a search, and rows of a query.
 const MAX_HITS: usize = 16_384;
-/// How often a table that is being loaded is looked at, and how many times.
+/// How long to wait between two looks at a table that is loading, and how many times to look.
 const LOADING_PAUSE: Duration = Duration::from_millis(100);
 const LOADING_PAUSES: usize = 600;
 
 /// An embedding.
 #[derive(Clone, PartialEq)]
 pub struct Row {
-    /// Unique in the table; the space and more, with slashes between.
+    /// Unique in the table: the space and further parts, separated by slashes.
     pub key: String,
     /// Of length 1, so that inner products are cosines.
     pub vector: Vec<f32>,
@@ -41,7 +41,7 @@ impl fmt::Debug for Row {
     }
 }
 
-/// A moment by Milvus's clock. A read that is given one sees all that was written before; of one in the last 0.2 s or so it
+/// A moment on Milvus's clock. A read with a stamp sees all earlier writes. If the stamp is younger than about 0.2 s, the read
 /// waits until Milvus is sure to have seen everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(pub u64);
@@ -56,20 +56,20 @@ impl Stamp {
 pub struct Table {
     client: Client,
     name: String,
-    /// Milvus's number of the collection, which one that is made again under its name does not have.
+    /// Milvus's number of the collection. A collection that is created again under the same name has another number.
     pub id: i64,
 }
 
 impl Table {
-    /// The collection of this name, which is made, indexed and loaded where that is not done yet. Not for several callers at
-    /// once, of which all but one could fail.
+    /// Opens the collection of this name. Creates, indexes and loads it if needed. Only one caller at a time may do this,
+    /// because all others could fail.
     pub async fn open(client: &Client, name: &str, dimension: usize) -> Result<Self, Error> {
         let id = match Self::find(client, name).await? {
             Some(id) => id,
             None => Self::create(client, name, dimension).await?,
         };
         let table = Self { client: client.clone(), name: name.to_owned(), id };
-        // Both are done already, mostly, and no error then.
+        // Usually both are already done, and then there is no error.
         table.index().await?;
         table.load().await?;
         Ok(table)
@@ -140,15 +140,15 @@ impl Table {
         Err(Error::Refused { operation: "load a collection", reason, code: 0 })
     }
 
-    /// Drops a collection, if it is there.
+    /// Drops a collection if it exists.
     pub async fn drop(client: &Client, name: &str) -> Result<(), Error> {
         let request = proto::OfCollection { collection_name: name.to_owned() };
         let status: Status = client.call(rpc!("DropCollection"), request).await?;
         check("drop a collection", Some(status))
     }
 
-    /// Adds rows of a space whose keys are not there yet: Milvus would have them twice. A few thousand at a time: a request
-    /// has 64 MB at most. (Milvus's own upsert puts rows into wrong partitions before 2.3.10.)
+    /// Adds rows to a space. Their keys must not exist yet, or Milvus has them twice. Add a few thousand at a time, because a
+    /// request has at most 64 MB. (Milvus's own upsert puts rows into wrong partitions before 2.3.10.)
     pub async fn insert(&self, space: &str, rows: Vec<Row>) -> Result<Stamp, Error> {
         let Some(first) = rows.first() else { return Ok(Stamp::NEVER) };
         let (count, dimension) = (rows.len(), first.vector.len());
@@ -176,7 +176,7 @@ impl Table {
         Ok(Stamp(done.timestamp))
     }
 
-    /// Removes the rows that have these keys. A few thousand at a time.
+    /// Removes the rows with these keys. Remove a few thousand at a time.
     pub async fn remove(&self, keys: &[String]) -> Result<Stamp, Error> {
         if keys.is_empty() {
             return Ok(Stamp::NEVER);
@@ -186,19 +186,19 @@ impl Table {
         let request = proto::Delete { collection_name: self.name.clone(), expr };
         let done: proto::MutationResult = self.client.call(rpc!("Delete"), request).await?;
         check("remove embeddings", done.status)?;
-        // The answer has no moment.
+        // The answer has no timestamp.
         self.now().await
     }
 
-    /// Has Milvus index what was inserted, in the background. It does so by itself once there is much, or some time has passed;
-    /// before, it searches what is new less accurately.
+    /// Asks Milvus to index the inserted rows in the background. Milvus does so by itself after many rows or some time. Until
+    /// then it searches new rows less accurately.
     pub async fn seal(&self) -> Result<(), Error> {
         let request = proto::Flush { collection_names: vec![self.name.clone()] };
         let sealed: proto::Flushed = self.client.call(rpc!("Flush"), request).await?;
         check("seal embeddings", sealed.status)
     }
 
-    /// The moment now: after every write that was answered, whoever made it.
+    /// The present moment. It is later than every write that Milvus has answered to any client.
     pub async fn now(&self) -> Result<Stamp, Error> {
         let method = rpc!("AllocTimestamp");
         let now: proto::Timestamp = self.client.call(method, proto::AllocTimestamp {}).await?;
@@ -206,9 +206,9 @@ impl Table {
         Ok(Stamp(now.timestamp))
     }
 
-    /// For each probe of length 1, the keys of the rows of a space that are most like it with the cosines, best first, at
-    /// most `limit`, as they were at `seen` or later. The index keeps `breadth` neighbours while it looks, and no fewer than
-    /// `limit`: more find more, and take longer.
+    /// For each probe of length 1, the keys and cosines of the most similar rows of a space, best first, at most `limit`, as
+    /// they were at `seen` or later. The index keeps `breadth` neighbours while it searches, and at least `limit`. More
+    /// neighbours find more and take longer.
     pub async fn search(
         &self,
         space: &str,
@@ -250,8 +250,8 @@ impl Table {
         Ok(counts.take(probes.len()).map(|count| hits.by_ref().take(count as usize).collect()).collect())
     }
 
-    /// The keys of a space that lie in any of the ranges (from the first text on, before the second), in order, as they were
-    /// at `seen` or later. A hundred ranges at a time.
+    /// The keys of a space that lie in any of the ranges, in order, as they were at `seen` or later. A range begins with its
+    /// first text and ends before its second. Pass at most a hundred ranges.
     pub async fn keys(&self, space: &str, ranges: &[Range<String>], seen: Stamp) -> Result<Vec<String>, Error> {
         let within: Vec<String> = ranges.iter().map(in_range).collect();
         let filter = format!("{SPACE} == {} and ({})", quoted(space), within.join(" or "));
@@ -267,13 +267,13 @@ impl Table {
         }
     }
 
-    /// The first key of all spaces from a text on, as it was at `seen` or later.
+    /// The first key of all spaces that is not before a text, as it was at `seen` or later.
     pub async fn first_key(&self, from: &str, seen: Stamp) -> Result<Option<String>, Error> {
         Ok(self.first_keys(format!("{KEY} >= {}", quoted(from)), 1, seen).await?.pop())
     }
 
-    /// The first keys that a filter lets through. Milvus does not say so, but a limited query gives the smallest ones, and its
-    /// own clients read all rows by that.
+    /// The first keys that pass a filter. Milvus does not document it, but a limited query returns the smallest keys. Milvus's
+    /// own clients rely on this to read all rows.
     async fn first_keys(&self, expr: String, limit: usize, seen: Stamp) -> Result<Vec<String>, Error> {
         let request = proto::Query {
             collection_name: self.name.clone(),
@@ -305,7 +305,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<KeyValuePair> {
     pairs.iter().map(|&(key, value)| KeyValuePair { key: key.to_owned(), value: value.to_owned() }).collect()
 }
 
-/// A string of Milvus's expressions.
+/// A string literal of Milvus's expressions.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -1,4 +1,4 @@
-//! One name against another: which words answer to which, and how much of both names that explains.
+//! Compares two names: which words correspond, and how much of both names they explain.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use crate::names::{Class, Token, Tokens};
 use crate::rarity::Rarity;
 use crate::words::{How, Weights, similarity};
 
-/// Words of the query and of the listed name that answer to each other.
+/// Words of the query and of the listed name that correspond.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pair {
     /// Of the query, romanised.
@@ -15,7 +15,7 @@ pub struct Pair {
     pub listed: String,
     /// In (0, 1].
     pub similarity: f32,
-    /// What the words count: 1 for a rare word, less for common ones, particles and legal forms.
+    /// The weight of the words: 1 for a rare word, less for common words, particles and legal forms.
     pub weight: f32,
     /// Why.
     pub how: How,
@@ -26,17 +26,17 @@ pub struct Pair {
 pub struct Comparison {
     /// How well the names agree, in [0, 1]; 1 for the same name.
     pub score: f32,
-    /// What agrees.
+    /// The words that agree.
     pub pairs: Vec<Pair>,
-    /// Words of the query without an answer.
+    /// Words of the query without a counterpart.
     pub query_only: Vec<String>,
-    /// Words of the listed name without an answer.
+    /// Words of the listed name without a counterpart.
     pub listed_only: Vec<String>,
 }
 
 /// Similarity of an abbreviation and the words that it abbreviates.
 const ACRONYM: f32 = 0.8;
-/// Least similarity at which words that were joined answer to those that were not.
+/// Least similarity at which joined words correspond to separate ones.
 const JOINED_LEAST: f32 = 0.85;
 /// Weight of classes other than words.
 const PARTICLE_WEIGHT: f32 = 0.1;
@@ -86,7 +86,7 @@ pub fn compare(query: &Tokens, listed: &Tokens, is_person: bool, rarity: &Rarity
 }
 
 impl Alignment<'_> {
-    /// Links the most similar words first; of equals, those at the most similar places.
+    /// Links the most similar words first. Of equal ones, links those at the most similar places first.
     fn link_words(&mut self, weights: &Weights) {
         let mut candidates = Vec::new();
         for (i, a) in self.query.iter().enumerate() {
@@ -119,7 +119,7 @@ impl Alignment<'_> {
         }
     }
 
-    /// Links what is left after writing neighbouring words together: two or three to one, and all to all.
+    /// Joins neighbouring words among the words that are left, and links them: two or three to one, and all to all.
     fn link_joined(&mut self, weights: &Weights) {
         let (query, listed) = (left(self.query, &self.query_free), left(self.listed, &self.listed_free));
         if query.is_empty() || listed.is_empty() || query.len() + listed.len() < 3 {
@@ -168,7 +168,7 @@ impl Alignment<'_> {
         }
     }
 
-    /// `A son of B` is not `B son of A`: takes the links of the two words back.
+    /// `A son of B` is not `B son of A`: removes the links of the two words.
     fn unlink_reversed(&mut self) {
         let (query, listed) = (child_and_father(self.query), child_and_father(self.listed));
         let linked = |i: usize, j: usize| {
@@ -240,7 +240,7 @@ fn child_and_father(tokens: &[Token]) -> Vec<(usize, usize)> {
     around.map(|(at, _)| (at, at + 2)).collect()
 }
 
-/// Places of the words without an answer.
+/// Places of the words without a counterpart.
 fn left(tokens: &[Token], free: &[bool]) -> Vec<usize> {
     (0..tokens.len()).filter(|&i| free[i] && tokens[i].class != Class::Number).collect()
 }

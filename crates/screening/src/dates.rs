@@ -11,7 +11,7 @@ pub struct BirthDate {
     circa: bool,
 }
 
-/// How two dates of birth stand to each other.
+/// How two dates of birth compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Agreement {
@@ -19,8 +19,8 @@ pub enum Agreement {
     SameDay,
     /// Compatible, at least one of them being partial, a range or approximate.
     Compatible,
-    /// Different, but as a slip of the pen or a wrongly converted calendar makes them: day and month exchanged, one
-    /// digit of the date off, or a year next to an approximate one.
+    /// Different, but a typing error or a wrongly converted calendar can explain it: day and month exchanged, one digit of
+    /// the date off, or a year next to an approximate one.
     Near,
     /// Irreconcilable.
     Different,
@@ -98,7 +98,7 @@ impl BirthDate {
         }
     }
 
-    /// How `self` and `other` stand to each other; the order does not matter.
+    /// How `self` and `other` compare. The order does not matter.
     pub fn agreement(&self, other: &BirthDate) -> Agreement {
         let (a, b) = (self.widened(), other.widened());
         if self.is_day() && other.is_day() && self.from == other.from {

@@ -1,5 +1,4 @@
-//! A spelling of romanised names in which the systems of transliteration agree, and how far two such spellings are
-//! apart.
+//! A common spelling of romanised names for all systems of transliteration, and the distance of two such spellings.
 
 /// Letters of the folded alphabet that stand for digraphs: `S` sh, `C` ch, `X` kh, `Z` zh; the rest stand for themselves.
 ///
@@ -93,7 +92,7 @@ pub const fn is_vowel(letter: u8) -> bool {
     matches!(letter, b'a' | b'e' | b'i' | b'o' | b'u')
 }
 
-/// Class of a consonant for the keys of the index; `None` for what a key leaves out.
+/// Class of a consonant for the keys of the index. `None` for letters that a key leaves out.
 pub fn class(letter: u8) -> Option<u8> {
     Some(match letter {
         b'b' | b'p' => b'p',
@@ -109,22 +108,22 @@ pub fn class(letter: u8) -> Option<u8> {
 
 /// Costs are in twentieths of a letter, so that they fit a byte.
 const LETTER: u8 = 20;
-/// What a vowel for another costs: vowels are what transliterations disagree on most.
+/// Cost of one vowel for another. Transliterations disagree on vowels most.
 const VOWEL_FOR_VOWEL: u8 = 12;
-/// What a vowel too many or too few costs.
+/// Cost of a vowel too many or too few.
 const VOWEL: u8 = 14;
 /// The same when one of the words is from a script that writes no short vowels.
 const UNWRITTEN_VOWEL: u8 = 3;
-/// What consonants cost that one sound is written with.
+/// Cost of one consonant for another that can be written for the same sound.
 const SAME_SOUND: u8 = 10;
-/// What an `h` too many or too few costs.
+/// Cost of an `h` too many or too few.
 const BREATH: u8 = 10;
-/// What two neighbouring letters exchanged cost.
+/// Cost of two neighbouring letters exchanged.
 const EXCHANGED: u16 = 20;
 /// The least that any difference costs when both words write their vowels, in letters.
 pub const LEAST_COST: f32 = 0.5;
 
-/// Longest folded word that is compared letter by letter; what goes beyond it is cut off.
+/// Longest folded word to compare letter by letter. The rest is cut off.
 pub const MAX_LETTERS: usize = 48;
 
 /// Costs of a letter for another; the second table is for words of which one lacks its vowels.

@@ -1,7 +1,7 @@
-//! Which listed names are worth a comparison: words by their consonants, names by their words.
+//! Finds the listed names that are worth a comparison: words by their consonants, names by their words.
 //!
-//! What a query costs depends on how many listed words sound like its words, not on the length of the lists: names are
-//! found through their rarest words, and common words only add to names that rarer ones have found.
+//! The cost of a query depends on the number of listed words that sound like its words, not on the length of the lists.
+//! The search finds names through their rarest words. Common words only add to names that rarer words have found.
 
 use std::collections::HashMap;
 
@@ -38,7 +38,7 @@ struct Word {
 pub struct Index {
     names: Vec<ListedName>,
     words: Vec<Word>,
-    /// By word: what rules out most words without a look at the word itself.
+    /// For each word, an outline that rules out most words without a look at the word itself.
     outlines: Vec<Outline>,
     by_text: HashMap<Box<str>, Vec<u32>>,
     by_key: HashMap<Box<[u8]>, Vec<u32>>,
@@ -46,7 +46,7 @@ pub struct Index {
 
 /// Names that are compared in full for one query.
 const COMPARED: usize = 48;
-/// From this many found names on, words that as many names have only add to names already found.
+/// After this many found names, a word that as many names have only adds to names already found.
 const COMMON: usize = 1500;
 /// Fewest consonants of which one may be left out: fewer would be shared by too many words.
 const SHORTEST_TO_SHORTEN: usize = 4;
@@ -56,7 +56,7 @@ const LONGEST_KEY: usize = 12;
 const SHORT_WORDS: std::ops::RangeInclusive<usize> = 2..=6;
 
 impl Index {
-    /// Takes up a name.
+    /// Adds a name.
     pub fn add(&mut self, entity: u32, name: u32, tokens: Tokens, kind: Kind) {
         let at = self.names.len() as u32;
         for token in terms(&tokens, kind) {
@@ -87,7 +87,7 @@ impl Index {
         at
     }
 
-    /// Weighs all words; to be called once, after the last name.
+    /// Weighs all words. Call it once, after the last name.
     pub fn weigh(&mut self, rarity: &Rarity) {
         for word in &mut self.words {
             word.weight = rarity.weight(&word.token.folded);
@@ -97,7 +97,7 @@ impl Index {
         }
     }
 
-    /// The names that are most like the query, best first as far as their words tell.
+    /// The names that are most similar to the query, best first, judged by their words.
     pub fn candidates(&self, query: &Tokens, kind: Kind, rarity: &Rarity, weights: &Weights) -> Vec<&ListedName> {
         let mut found: Vec<Vec<(u32, f32)>> = terms(query, kind).iter().map(|term| self.alike(term, weights)).collect();
         found.sort_by_key(|words| words.iter().map(|(word, _)| self.words[*word as usize].names.len()).sum::<usize>());
@@ -129,7 +129,7 @@ impl Index {
         ranked.into_iter().map(|(_, name)| &self.names[name as usize]).collect()
     }
 
-    /// The score that a name would get if words agreed as found.
+    /// The score of a name if its words agree as found.
     fn estimate(&self, name: u32, agreed: f32, query_mass: f32, weights: &Weights) -> f32 {
         let mass = self.names[name as usize].mass;
         let agreed = agreed.min(mass).min(query_mass);
@@ -137,7 +137,7 @@ impl Index {
         agreed / (agreed + weights.conflict * query.min(listed) + weights.missing * (query - listed).abs()).max(1e-6)
     }
 
-    /// Listed words like a word, most similar first.
+    /// Listed words that are similar to a word, most similar first.
     fn alike(&self, term: &Token, weights: &Weights) -> Vec<(u32, f32)> {
         let mut candidates: Vec<u32> = Vec::new();
         candidates.extend(self.by_text.get(term.text.as_str()).into_iter().flatten());
@@ -190,8 +190,8 @@ fn mass(tokens: &Tokens, rarity: &Rarity) -> f32 {
     tokens.tokens.iter().filter(|token| token.class == Class::Word).map(|token| rarity.weight(&token.folded)).sum()
 }
 
-/// What a name is found by: its words, neighbouring words written together, and an organisation's initials. A name
-/// without words is found by what it has.
+/// The words that a search finds a name by: its words, neighbouring words written together, and the initials of an
+/// organisation. A name without words is found by its other tokens.
 fn terms(tokens: &Tokens, kind: Kind) -> Vec<Token> {
     let words: Vec<&Token> = tokens.tokens.iter().filter(|token| token.class == Class::Word).collect();
     if words.is_empty() {

@@ -1,7 +1,7 @@
-//! Names to listed entities: reads sanctions lists, finds who on them a name may mean, and says why.
+//! Names to listed entities: reads sanctions lists, finds the entities that a name may mean, and gives the reasons.
 //!
-//! Synchronous; no input or output beyond the bytes handed in, no clock, no randomness. A [`Screener`] never changes: to
-//! take up new lists, build another one and exchange the pointer; queries go on meanwhile.
+//! Everything is synchronous. There is no input or output beyond the bytes of the caller, no clock and no randomness. A
+//! [`Screener`] never changes. To use new lists, build another one and replace the pointer. Queries continue meanwhile.
 
 mod compare;
 mod country;

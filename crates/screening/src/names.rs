@@ -11,7 +11,7 @@ use crate::entity::Kind;
 use crate::folding;
 use crate::script::Script;
 
-/// What a token is in its name.
+/// The class of a token in its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
     /// A word that tells names apart.
@@ -22,7 +22,7 @@ pub enum Class {
     Initial,
     /// A number or a Roman numeral.
     Number,
-    /// An article, preposition or the like, which is dropped and added at will.
+    /// An article, preposition or the like. People add and drop these at will.
     Particle,
     /// A legal form, in the canonical spelling of its family.
     LegalForm,
@@ -35,7 +35,7 @@ pub struct Token {
     pub text: String,
     /// [`folding::fold`] of the text.
     pub folded: Vec<u8>,
-    /// Double Metaphone code, empty for what has none.
+    /// Double Metaphone code. Empty if the word has none.
     pub sound: String,
     /// What it is.
     pub class: Class,
@@ -56,9 +56,9 @@ pub struct Tokens {
     pub tokens: Vec<Token>,
 }
 
-/// Longest name that is read, in characters; longer ones are cut in lists and refused in queries.
+/// Longest name in characters. Longer names are cut in lists and refused in queries.
 pub const MAX_CHARS: usize = 400;
-/// Most tokens of a name; the rest is passed over.
+/// Most tokens of a name. The rest is ignored.
 const MAX_TOKENS: usize = 24;
 
 /// One family a line: canonical spelling, then the others.
@@ -86,7 +86,7 @@ const ROMAN: [&str; 19] = [
     "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii", "xviii",
     "xix", "xx",
 ];
-/// Longest Double Metaphone code; the usual four would equate all long words that begin alike.
+/// Longest Double Metaphone code. With the usual four, all long words that begin alike would be equal.
 const LONGEST_SOUND: usize = 12;
 /// Alef and lam.
 const ARABIC_ARTICLE: &str = "\u{627}\u{644}";
@@ -152,7 +152,7 @@ impl Token {
         Token { text, folded: Vec::new(), sound: String::new(), class, script, native, letters: 0, nicknames: &[] }
     }
 
-    /// A token of several that were written apart; it has no sound, since that of its parts is not that of the whole.
+    /// A token made of several separate words. It has no sound, because the sound of its parts is not that of the whole.
     pub fn joined(parts: &[&Token]) -> Token {
         let text: String = parts.iter().map(|part| part.text.as_str()).collect();
         let native: String = parts.iter().map(|part| part.native.as_str()).collect();
@@ -264,7 +264,7 @@ fn unmask(tokens: &mut [Token]) {
 
 fn drop_honorifics(tokens: &mut Vec<Token>) {
     let is_title = |token: &Token| token.script == Script::Latin && HONORIFICS.contains(token.text.as_str());
-    // A name of nothing but titles, or of a title and one letter, is kept: Sultan and Amir are names as well.
+    // A name that has only titles, or a title and one letter, is kept, because Sultan and Amir are names as well.
     if tokens.iter().filter(|token| !is_title(token) && token.class == Class::Word).count() >= 2 {
         tokens.retain(|token| !is_title(token));
     }
@@ -308,7 +308,7 @@ fn one_word(run: &[Token]) -> Token {
     Token { class: Class::Word, ..Token::joined(&run.iter().collect::<Vec<_>>()) }
 }
 
-/// Puts the canonical spelling for the longest legal form at each place, but leaves a name that is nothing else.
+/// Replaces the longest legal form at each place by its canonical spelling. Leaves a name that is only a legal form.
 fn replace_legal_forms(tokens: &mut Vec<Token>) {
     let mut replaced = Vec::with_capacity(tokens.len());
     let mut at = 0;

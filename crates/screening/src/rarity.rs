@@ -1,4 +1,4 @@
-//! How rare words are: what tells names apart is the rare word in them.
+//! How rare words are: rare words tell names apart.
 
 use std::collections::HashMap;
 

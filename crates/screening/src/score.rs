@@ -1,4 +1,4 @@
-//! One score for a query against an entity: the agreement of the names, times what else is known.
+//! One score for a query against an entity: the agreement of the names, multiplied by a factor from further facts.
 
 use serde::Serialize;
 
@@ -7,10 +7,10 @@ use crate::country::Country;
 use crate::dates::{Agreement, BirthDate};
 use crate::entity::{Entity, Gender, Kind, NameKind};
 
-/// What is known of the one who is looked for, besides the name.
+/// Facts about the person or organisation of the query, besides the name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Person or organisation, where known.
+    /// Person or organisation, if known.
     pub kind: Option<Kind>,
     /// Date of birth.
     pub birth: Option<BirthDate>,
@@ -23,25 +23,25 @@ pub struct Facts {
 /// A part of a score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Part {
-    /// What was looked at.
+    /// The fact.
     pub what: What,
-    /// What it adds to or takes from the factor of the name's score.
+    /// The change of the factor of the name's score.
     pub effect: f32,
 }
 
-/// What makes a score besides the agreement of the names.
+/// A fact that changes a score, besides the agreement of the names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "part", content = "finding")]
 pub enum What {
-    /// The factor of a name about which nothing else is known.
+    /// The factor of a name without further facts.
     NameAlone,
-    /// How few words, or how common ones, the agreement rests on.
+    /// The agreement rests on few or common words.
     CommonName,
     /// The listed name is a weak alias.
     WeakAlias,
-    /// A person was looked for and the entry is none, or the other way round.
+    /// The query asks for a person and the entry is an organisation, or the other way round.
     OtherKind,
-    /// Dates of birth, the best agreeing ones.
+    /// Dates of birth: the pair that agrees best.
     Birth(Agreement),
     /// Whether a nationality is shared.
     Nationality(bool),
@@ -60,27 +60,26 @@ pub struct Score {
     pub parts: Vec<Part>,
 }
 
-/// Scores from here on are reported as matches unless the caller says otherwise; its error rates are in
-/// docs/screening.md.
+/// The default threshold: scores from here on are reported as matches. docs/screening.md has its error rates.
 pub const THRESHOLD: f32 = 0.7;
 
-/// A name alone leaves room above it, so that corroborated matches rank before it.
+/// The factor of a name alone. Matches with more evidence can rank above it.
 const NAME_ALONE: f32 = 0.90;
-/// What is taken from an agreement that rests on next to nothing; falls off with the mass of the words that agree.
+/// The change for an agreement that rests on almost nothing. It shrinks with the weight of the words that agree.
 const COMMON_NAME: f32 = -0.10;
 const WEAK_ALIAS: f32 = -0.08;
 const OTHER_KIND: f32 = -0.10;
 const SAME_DAY: f32 = 0.06;
 const COMPATIBLE_BIRTH: f32 = 0.03;
 const NEAR_BIRTH: f32 = -0.03;
-/// An exact name stays over the threshold although the birth date contradicts, since lists err; a near one does not.
+/// An exact name stays over the threshold even if the birth date contradicts, because lists have errors. A near name does not.
 const DIFFERENT_BIRTH: f32 = -0.17;
 const SAME_NATIONALITY: f32 = 0.02;
 const OTHER_NATIONALITY: f32 = -0.04;
 const SAME_GENDER: f32 = 0.01;
 const OTHER_GENDER: f32 = -0.10;
 
-/// Makes the score of a name comparison and of what is known of both sides.
+/// Computes the score from a name comparison and the facts of both sides.
 pub fn score(names: Comparison, name_kind: NameKind, facts: &Facts, entity: &Entity) -> Score {
     let mut parts = vec![Part { what: What::NameAlone, effect: NAME_ALONE }];
     let mut add = |what, effect| parts.push(Part { what, effect });

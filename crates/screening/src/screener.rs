@@ -1,4 +1,4 @@
-//! The lists in memory, and the questions that they answer.
+//! The lists in memory, and the search in them.
 
 use std::cmp::Ordering;
 
@@ -11,22 +11,22 @@ use crate::rarity::Rarity;
 use crate::score::{self, Facts, Score};
 use crate::words::Weights;
 
-/// Who is looked for.
+/// The person or organisation to search for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     /// The name in any script and order.
     pub name: String,
-    /// What else is known.
+    /// Further facts about the person or organisation.
     pub facts: Facts,
 }
 
-/// Why a query has no answer.
+/// Why a query is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
-    /// Nothing to look for.
+    /// The name is empty.
     #[error("the name has no letters or digits: give a name")]
     Empty,
-    /// Longer than any name.
+    /// The name is longer than any real name.
     #[error("the name has {0} characters, the limit is {MAX_CHARS}: give one name at a time")]
     TooLong(usize),
 }
@@ -36,20 +36,20 @@ pub enum QueryError {
 pub struct Hit<'s> {
     /// The list that it is on.
     pub source: Source,
-    /// The entity; `source` and `entity.id` together are a lasting key of it.
+    /// The entity. `source` and `entity.id` together are a permanent key.
     pub entity: &'s Entity,
     /// Position in `entity.names` of the name that agrees best.
     pub name: usize,
-    /// The score and how it was made.
+    /// The score and its parts.
     pub score: Score,
 }
 
-/// What a query found.
+/// The result of a query.
 #[derive(Debug, Clone)]
 pub struct Answer<'s> {
     /// Best first.
     pub hits: Vec<Hit<'s>>,
-    /// The states of all the lists that were searched.
+    /// The versions of all lists that were searched.
     pub versions: &'s [Version],
 }
 
@@ -85,7 +85,7 @@ impl Screener {
         screener
     }
 
-    /// The states of the lists.
+    /// The versions of the lists.
     pub fn versions(&self) -> &[Version] {
         &self.versions
     }
@@ -100,7 +100,7 @@ impl Screener {
             return Err(QueryError::TooLong(length));
         }
         let kind = query.facts.kind.unwrap_or_else(|| guessed_kind(&query.name));
-        // What is a title in a person's name may be the name of a ship: the query is read as the entity's name is.
+        // A title in a person's name may be the name of a ship. So the query is read in the same way as the entity's name.
         let as_person = Tokens::read(&query.name, Kind::Person);
         let as_other = Tokens::read(&query.name, Kind::Organisation);
         let own = if kind == Kind::Person { &as_person } else { &as_other };
@@ -141,7 +141,7 @@ fn guessed_kind(name: &str) -> Kind {
     if names::looks_like_organisation(name) { Kind::Organisation } else { Kind::Person }
 }
 
-/// Best first; of equals the order of the lists and of their entries, so that answers do not depend on chance.
+/// Best first. Equal ones keep the order of the lists and their entries, so that answers do not depend on chance.
 fn better(a: &Hit<'_>, b: &Hit<'_>) -> Ordering {
     let by_score = b.score.score.total_cmp(&a.score.score);
     by_score.then_with(|| a.source.cmp(&b.source)).then_with(|| a.entity.id.cmp(&b.entity.id)).then(a.name.cmp(&b.name))

@@ -1,6 +1,6 @@
-//! The writing systems, as far as they matter for comparing names.
+//! The writing systems, as far as the comparison of names needs them.
 
-/// A writing system, or a group of those that are treated alike.
+/// A writing system, or a group of systems that are treated alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Script {
     /// Latin letters and all digits.

@@ -1,11 +1,11 @@
-//! One word against another: how alike they are, and why.
+//! Compares two words: how similar they are, and why.
 
 use serde::Serialize;
 
 use crate::folding;
 use crate::names::{self, Class, Token};
 
-/// Why two words are taken for the same.
+/// Why two words count as the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
@@ -25,7 +25,7 @@ pub enum How {
     Acronym,
 }
 
-/// The weights of the comparison. Set by hand, not fitted; what they give is in docs/screening.md.
+/// The weights of the comparison. We set them by hand and did not fit them. docs/screening.md has the results.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weights {
     /// Distance, in letters per letter of the longer word, at which two words have nothing in common.
@@ -34,9 +34,9 @@ pub struct Weights {
     pub bend: f32,
     /// Part of the distance that is left when both words sound the same.
     pub same_sound: f32,
-    /// What a word costs that is another word in the other name, in weights of that word.
+    /// Cost of a word that is another word in the other name, in weights of that word.
     pub conflict: f32,
-    /// What a word costs that the other name of a person lacks.
+    /// Cost of a word that the other name of a person lacks.
     pub missing: f32,
     /// The same for an organisation, whose words are rarely left out.
     pub missing_organisation: f32,
@@ -55,7 +55,7 @@ impl Weights {
     }
 }
 
-/// Less similar words do not answer to each other.
+/// Less similar words do not correspond.
 const LEAST: f32 = 0.45;
 /// Similarity of an initial and the word that it begins.
 const INITIAL: f32 = 0.8;
@@ -65,7 +65,7 @@ const NICKNAME: f32 = 0.9;
 const TRANSLITERATION: f32 = 0.97;
 /// Highest similarity of a word and its spelling without vowels: many names share their consonants.
 const WITHOUT_VOWELS: f32 = 0.9;
-/// How alike two words are, in [0, 1], and why.
+/// How similar two words are, in [0, 1], and why.
 pub fn similarity(a: &Token, b: &Token, weights: &Weights) -> (f32, How) {
     if a.text == b.text {
         return if same_native(a, b) { (1.0, How::Same) } else { (0.0, How::Same) };
@@ -117,7 +117,7 @@ fn certain_cost(a: u32, b: u32, vowelless: bool) -> f32 {
     (a & !b & counted).count_ones().max((b & !a & counted).count_ones()) as f32 * folding::LEAST_COST
 }
 
-/// What of a word can rule out that another is similar.
+/// The outline of a word. It can rule out that another word is similar.
 #[derive(Debug, Clone, Copy)]
 pub struct Outline {
     letters: u32,

@@ -30,7 +30,7 @@ const MAX_FORM_PIXELS: usize = 6_000_000;
 /// Scales in the order in which photos need them, as factors of the picture.
 const SCALES: [f32; 5] = [1.0, 2.0, 1.5, 0.5, 3.0];
 
-/// Reads the text of the first symbol of this kind; `None` when there is none, or none that can be read.
+/// Reads the text of the first symbol of this kind. `None` if there is no symbol that can be read.
 pub fn read(image: &Image, symbology: Symbology) -> Option<String> {
     let grey = Grey::of(image);
     let grey = grey.shrunk((grey.pixels.len() as f32 / MAX_FORM_PIXELS as f32).sqrt().ceil() as usize);

@@ -1,4 +1,4 @@
-//! How well a document was photographed: facts with a reason that the person who took the picture can act on.
+//! How good the photo of a document is: facts, each with a reason that the photographer can act on.
 
 use super::checks::Verdict;
 use super::fields::DocumentType;
@@ -11,11 +11,11 @@ use crate::resample::Resampler;
 /// One fact about a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fact {
-    /// What was measured; `None` when it could not be.
+    /// The measured value. `None` if it could not be measured.
     pub value: Option<f32>,
     /// Whether that is enough.
     pub verdict: Verdict,
-    /// A sentence for the person who took the picture.
+    /// A sentence for the photographer.
     pub reason: String,
 }
 

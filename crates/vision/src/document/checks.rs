@@ -7,7 +7,7 @@ use super::date::Date;
 use super::fields::{DocumentType, Field, Kind};
 use super::mrz::{Checked, Mrz};
 
-/// What was found on a document.
+/// The evidence from a document.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Evidence<'e> {
     /// The machine readable zone.
@@ -22,11 +22,11 @@ pub struct Evidence<'e> {
     pub document_type: Option<DocumentType>,
     /// Signs of a copy in the picture.
     pub copy: Option<CopySigns>,
-    /// Whether a portrait was found; `None` when nobody looked.
+    /// Whether a portrait was found. `None` if nobody looked for one.
     pub portrait: Option<bool>,
 }
 
-/// What is checked.
+/// The kind of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Check {
     /// The date of expiry has not passed.
@@ -65,7 +65,7 @@ pub enum Verdict {
 /// A check, how it came out, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was checked.
+    /// The kind of the check.
     pub check: Check,
     /// How it came out.
     pub verdict: Verdict,
@@ -73,7 +73,7 @@ pub struct Finding {
     pub reason: String,
 }
 
-/// What the caller asks of the document.
+/// The demands of the caller on the document.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Claims<'c> {
     /// Least age of the holder in years.

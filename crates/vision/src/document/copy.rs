@@ -5,7 +5,7 @@
 use super::grey::Grey;
 use crate::image::Image;
 
-/// What was measured on the picture of a document.
+/// The values measured on the picture of a document.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CopySigns {
     /// Spread of the opponent colours red-green and yellow-blue (the first part of Hasler and Süsstrunk's measure of

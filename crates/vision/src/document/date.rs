@@ -39,13 +39,13 @@ impl Date {
         self.day
     }
 
-    /// Whole years from this day to a later one; 0 when `later` is not later.
+    /// Whole years from this day to a later one. 0 if `later` is not later.
     pub fn years_until(self, later: Date) -> u16 {
         let before_anniversary = (later.month, later.day) < (self.month, self.day);
         later.year.saturating_sub(self.year).saturating_sub(before_anniversary.into())
     }
 
-    /// The same day of the calendar some years on or back; 29 February becomes the 28th where there is none.
+    /// The same day of the calendar some years later or earlier. 29 February becomes the 28th if the year has no such day.
     pub(crate) fn plus_years(self, years: i32) -> Option<Date> {
         let year = u16::try_from(i32::from(self.year) + years).ok()?;
         Date::new(year, self.month, self.day).or_else(|| Date::new(year, self.month, self.day - 1))

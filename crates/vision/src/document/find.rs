@@ -1,4 +1,4 @@
-//! Where the document is: the quadrilateral whose four sides are the best supported by edges.
+//! Finds the document: the quadrilateral whose four sides have the most support from edges.
 //!
 //! Lines are found by a Hough transform in which an edge pixel votes only for directions near its own; then every two
 //! pairs of opposite lines make a quadrilateral, and its sides are walked. A document is the largest thing with four

@@ -1,7 +1,7 @@
 //! Identity documents: the document in the picture, its machine readable zone, barcode, printed lines and portrait.
 //!
-//! [`Reader`] is the facade for what is printed as text; [`barcode`] needs no network. [`mrz`] and [`aamva`] parse the
-//! texts that either gives; [`fields`] puts the sources together, and [`checks`] judges them: these are pure functions.
+//! [`Reader`] is the facade for printed text; [`barcode`] needs no network. [`mrz`] and [`aamva`] parse the texts of either.
+//! [`fields`] combines the sources, and [`checks`] judges them. These four are pure functions.
 //! [`capture`] and [`copy`] measure the picture itself. The portrait is [`Engine::portrait`](crate::Engine::portrait).
 
 pub mod aamva;

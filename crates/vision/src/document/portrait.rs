@@ -28,7 +28,7 @@ pub fn of(resampler: &mut Resampler, document: &Image, faces: &[Face]) -> Option
     let square = face.rect.square(MARGIN);
     let inside =
         Rect::new(square.x1.max(whole.x1), square.y1.max(whole.y1), square.x2.min(whole.x2), square.y2.min(whole.y2));
-    // Near an edge of the document the chip is cut there, rather than filled up with what is not on it.
+    // Near an edge of the document the chip ends there. It is not filled up with pixels from outside.
     let longer = inside.width().max(inside.height()).max(1.0);
     let scale = (MAX_SIDE as f32 / longer).min(1.0);
     let side = |length: f32| ((length * scale).round() as u32).max(1);

@@ -92,7 +92,7 @@ pub fn spell(steps: &Steps, format: Format, line: usize, positions: Positions) -
         let reach = 4 + length / 8;
         let expected = t * length / count;
         let band = expected.saturating_sub(reach).max(1)..=(expected + reach).min(length);
-        // What the band has left behind is no beginning any more.
+        // The text cannot begin any more at positions that the band has left.
         let left_behind = band.start() - 1;
         (showing[left_behind], after[left_behind]) = ([IMPOSSIBLE; LABELS], [IMPOSSIBLE; LABELS]);
         for j in band.rev() {
@@ -160,7 +160,7 @@ fn trace(
     Some(Spelling { text, score })
 }
 
-/// What a format allows at the positions of a line.
+/// The characters that a format allows at the positions of a line.
 struct Rules {
     allowed: Vec<[bool; LABELS]>,
     /// Columns of the names, in which three fillers end the text.

@@ -1,4 +1,4 @@
-//! The manifest: which files the engine needs, what they must hash to, where they come from, and how they are fed.
+//! The manifest: the files that the engine needs, their hashes, their packages, and their input formats.
 
 use std::collections::HashSet;
 
@@ -62,7 +62,7 @@ impl Role {
 pub struct FileEntry {
     /// What the file is for.
     pub role: Role,
-    /// CPU architecture, as in `std::env::consts::ARCH`; absent when the file suits all.
+    /// CPU architecture, as in `std::env::consts::ARCH`. Absent if the file suits all.
     pub arch: Option<String>,
     /// Name in the models directory, without a path.
     pub file: String,
@@ -74,9 +74,9 @@ pub struct FileEntry {
     pub licence: String,
     /// Page of the project that made the file.
     pub homepage: Option<String>,
-    /// The package that carries the file; absent for a file that the operator brings.
+    /// The package that holds the file. Absent for a file that the operator brings.
     pub package: Option<Package>,
-    /// How the network is fed; absent for the runtime.
+    /// The input format of the network. Absent for the runtime.
     pub input: Option<InputSpec>,
     /// From cosine to score; recognition only.
     pub calibration: Option<CalibrationSpec>,

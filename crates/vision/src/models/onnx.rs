@@ -1,8 +1,8 @@
 //! The ONNX file format: the protobuf messages of `onnx.proto` (IR version 12), as far as inference needs them.
 //!
-//! Field numbers and names are those of the specification. A field that is not listed is lost when a model is
-//! written back; left out on purpose are training graphs and the placement of nodes on several devices, which no
-//! inference model of one process uses.
+//! Field numbers and names come from the specification. A field that is not listed is lost when a model is written back.
+//! We leave out training graphs and the placement of nodes on several devices on purpose, because no inference model of
+//! one process uses them.
 
 use prost::{Message, Oneof};
 

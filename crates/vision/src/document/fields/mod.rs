@@ -72,7 +72,7 @@ pub struct Field {
     /// How sure the reading is, 0 to 1: 1 where a check digit or error correction proves it, else the mean probability
     /// of a character.
     pub confidence: f32,
-    /// Whether another source says the same; `None` where no other has it.
+    /// Whether another source has the same value. `None` if no other source has the field.
     pub agreement: Option<bool>,
 }
 
@@ -98,7 +98,7 @@ pub enum DocumentType {
     InsuranceCard,
 }
 
-/// What was read of a document; its sides may come from different pictures.
+/// The text read from a document. Its sides may come from different pictures.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sources<'s> {
     /// The machine readable zone.
@@ -110,7 +110,7 @@ pub struct Sources<'s> {
 }
 
 impl Sources<'_> {
-    /// What the document is, by its zone, its barcode, or the words on it; `None` when nothing says so.
+    /// The type of the document, by its zone, its barcode, or the words on it. `None` if none of them says.
     pub fn document_type(&self) -> Option<DocumentType> {
         let by_zone = self.zone.and_then(|zone| match zone.mrz.code.chars().next()? {
             'P' => Some(DocumentType::Passport),

@@ -2,7 +2,7 @@
 
 use crate::document::date::{Date, digits};
 
-/// Nobody's document is valid for longer than this many years; what seems so expired in the century before.
+/// No document is valid for more years than this. An expiry beyond that belongs to the century before.
 const LONGEST_VALIDITY_YEARS: i32 = 50;
 
 /// Birth and expiry, each `YYMMDD`. Nobody is born after `today`; an expiry is within 50 years of it, and not before the

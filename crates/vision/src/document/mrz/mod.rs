@@ -1,4 +1,4 @@
-//! The machine readable zone as text: formats, fields, check digits. Pure functions; reading pixels is done elsewhere.
+//! The machine readable zone as text: formats, fields, check digits. These are pure functions. Other modules read pixels.
 //!
 //! [`parse`] takes the lines as they are: nothing is repaired, and a failed digit is a fact of the result, not an error.
 //! [`corrected`] also undoes typical misreadings, where and only where a check digit then holds, and says so.
@@ -157,13 +157,13 @@ pub struct Mrz {
     pub birth: Option<Date>,
     /// Date of expiry; `None` when absent or no date.
     pub expiry: Option<Date>,
-    /// Sex; `None` when the character is none of M, F, X and filler, or the format has none.
+    /// Sex. `None` if the character is not M, F, X or a filler, or if the format has no sex.
     pub sex: Option<Sex>,
     /// Optional data, in the order of the lines, without the rest of a long number.
     pub optional: Vec<String>,
     /// Every check digit of the format, the composite one last.
     pub checks: Vec<CheckDigit>,
-    /// What was read otherwise; empty from [`parse`].
+    /// The corrected characters. Empty from [`parse`].
     pub corrections: Vec<Correction>,
 }
 

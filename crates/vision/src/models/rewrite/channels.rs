@@ -8,7 +8,7 @@ use crate::models::onnx::{Graph, Node, ValueInfo};
 /// Channels in a block of the fast layout with AVX2; with AVX-512 it has 16, and multiples of 8 were as fast there.
 const BLOCK: i64 = 8;
 
-/// Operators that treat every channel alike and alone, so that what a padded channel holds stays in it.
+/// Operators that treat every channel alike and alone, so that the content of a padded channel stays in it.
 const CHANNELWISE: [&str; 8] =
     ["Relu", "LeakyRelu", "Sigmoid", "HardSigmoid", "Tanh", "GlobalAveragePool", "AveragePool", "MaxPool"];
 
@@ -93,7 +93,7 @@ pub(super) struct Values {
     parents: HashMap<String, String>,
     /// By root; `None` where convolutions disagree.
     counts: HashMap<String, Option<i64>>,
-    /// Roots of the sets that an operator reads or writes which is not understood.
+    /// Roots of the sets that an unknown operator reads or writes.
     open: HashSet<String>,
 }
 
