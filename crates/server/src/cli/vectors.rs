@@ -20,7 +20,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Compare the vectors with the embeddings in collections. Fails if they differ.
-    Comparison {
+    Check {
         #[command(flatten)]
         options: Options,
     },
@@ -52,7 +52,7 @@ impl Options {
 /// What is wrong and what to do.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::Comparison { options } => {
+        Command::Check { options } => {
             let Comparison { expected, missing, surplus } = options.open().await?.check().await?.context(NOTHING)?;
             if missing > 0 || surplus > 0 {
                 bail!(

@@ -121,7 +121,7 @@ async fn people_are_taken_to_another_model_by_their_images() {
         (done.status.success(), format!("{}{}", text(&done.stdout), text(&done.stderr)))
     };
     let (done, told) = reembed(&["reembed", "--switch"]);
-    assert!(!done && told.contains("run `vultus reembed` first"), "{told}");
+    assert!(!done && told.contains("run `vultus reembed` with the new model first"), "{told}");
     let (done, told) = reembed(&["reembed", "--engine-threads", "1"]);
     assert!(done && told.starts_with("2 embeddings have a new vector by \"newer\"; 1 have"), "{told}");
     assert_eq!(identify(&app, &id).await["data"]["name"], "obama-portrait", "the old ones are in use until the switch");
