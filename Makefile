@@ -20,11 +20,11 @@ fmt:
 clippy:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Links between comments that lead nowhere are errors.
+# Builds the documentation of the code. A link that leads nowhere is an error.
 doc:
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 
-# Licences, bans and sources. The advisory database is not asked: it is fetched from a host of its own at every run.
+# Checks licences, bans and sources. It does not check advisories, because each run would fetch their database from another host.
 deny: $(TOOLS)/bin/cargo-deny
 	cargo deny check licenses bans sources
 
@@ -33,24 +33,24 @@ $(TOOLS)/bin/cargo-deny:
 	@if cargo deny --version 2>/dev/null | grep -q '$(CARGO_DENY_VERSION)'; then ln -sf "$$(command -v cargo-deny)" $@; \
 	else cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root $(TOOLS); fi
 
-# Dependencies that no code names.
+# Finds dependencies that no code names.
 unused: $(TOOLS)/bin/cargo-machete
 	cargo machete --with-metadata
 
 $(TOOLS)/bin/cargo-machete:
 	cargo install cargo-machete --version $(CARGO_MACHETE_VERSION) --locked --root $(TOOLS)
 
-# PostgreSQL is installed, started and stopped by the script, unless TEST_POSTGRES_URL names a server. The models come
-# first: unit, API, golden and contract tests run the real networks.
+# The script installs, starts and stops PostgreSQL, unless TEST_POSTGRES_URL names a server. The models come first, because
+# unit, API, golden and contract tests run the real networks.
 unit: models
 	scripts/with-postgres.sh $(MAKE) suites
 
-# The store's tests run on both databases, those of the API on SQLite and then on PostgreSQL. TEST_POSTGRES_URL names it.
+# The tests of the store run on both databases. Those of the API run on SQLite and then on PostgreSQL, which TEST_POSTGRES_URL names.
 suites:
 	cargo test --workspace --locked
 	TEST_DATABASE=postgres cargo test --workspace --locked --test api
 
-# The same with Milvus as the vector engine, on PostgreSQL. Installs and starts both, unless TEST_MILVUS_URL names a Milvus.
+# The API tests with Milvus as the vector engine, on PostgreSQL. Installs and starts both, unless TEST_MILVUS_URL names a Milvus.
 test-milvus: models
 	scripts/with-milvus.py scripts/with-postgres.sh $(MAKE) milvus-suites
 

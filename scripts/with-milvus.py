@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Runs a command with TEST_MILVUS_URL naming a Milvus server, in which it may make and drop collections.
+"""Runs a command with a Milvus server. TEST_MILVUS_URL names the server; the command may create and drop collections.
 
   scripts/with-milvus.py COMMAND [ARGUMENT]...
 
-If the variable is set already, that server is used. Otherwise one is installed (PyPI package milvus, for Linux on x86_64)
-and started with empty folders; it is killed when the command has ended, however it ends.
+If the variable is already set, the command uses that server. Otherwise this program installs one (PyPI package milvus, for
+Linux on x86_64), starts it with empty folders, and kills it when the command ends, however it ends.
 
-Milvus listens on all addresses of the machine, with a password that everybody knows. So it runs in a network of its own, which has nothing
-but loopback, and this program passes connections on to it from a free port of the machine's loopback. That needs root, or
-a system that lets users make namespaces.
+Milvus listens on all addresses of the machine, with a password that everybody knows. So it runs in a network of its own that
+has only a loopback interface. This program forwards connections to it from a free port of the machine's loopback interface.
+That needs root, or a system that lets users create namespaces.
 """
 
 import ctypes

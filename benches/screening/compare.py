@@ -1,13 +1,13 @@
-"""Name matching of vultus and of nomenklatura's logic-v2, on the same pairs in one run.
+"""Compares the name matching of vultus with that of nomenklatura's logic-v2: same pairs, one run.
 
     cargo build --release -p vultus-evaluate
     python3 -m venv target/nomenklatura
     target/nomenklatura/bin/pip install nomenklatura==4.17.4
     target/nomenklatura/bin/python benches/screening/compare.py --data DIR
 
-DIR is the folder of `vultus-evaluate sanctions`, with the lists in it. Two sets of pairs are compared:
+DIR is the folder of `vultus-evaluate sanctions`, with the lists in it. There are two sets of pairs:
 
-- labelled: name_pairs.csv, after reading which the weights of vultus were chosen;
+- labelled: name_pairs.csv. We chose the weights of vultus after reading these pairs.
 - listed: made here from OFAC's SDN list, and used for nothing else. Same: a primary name and one of its strong aliases.
   Different: primary names of two entries that have a word in common, and no alias.
 """
@@ -28,7 +28,7 @@ from nomenklatura.matching.types import ScoringConfig
 
 SEED = 1
 PAIRS_OF_A_KIND = 1000
-# Thresholds that are tried; those of `vultus-evaluate` are the same.
+# The thresholds to try, the same as in `vultus-evaluate`.
 THRESHOLDS = [percent / 100 for percent in range(30, 95)]
 DEFAULT_THRESHOLD = 0.7
 SCHEMATA = {"individual": "Person", "vessel": "Vessel", "aircraft": "Airplane"}

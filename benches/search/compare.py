@@ -4,7 +4,7 @@
     python3 -m venv target/compare && target/compare/bin/pip install faiss-cpu==1.15.1 usearch==2.26.6 numpy
     target/compare/bin/python benches/search/compare.py 100000
 
-Embeddings, one thread, one probe at a time. The vectors are those of `crates/gallery/benches/scale.rs`, which says how they
+One thread searches one probe at a time. The vectors come from `crates/gallery/benches/scale.rs`, which explains how they
 are made. Recall is the share of probes whose best hit is that of faiss' exact search (IndexFlatIP). `--no-graphs` leaves out the
 graph indices (HNSW), which take long to build for a million vectors.
 """
