@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibrate::{Observation, Odds};
 use crate::distance::dot;
-use crate::evidence::Portrait;
+use crate::evidence::{Evidence, Portrait};
 use crate::gallery::Gallery;
 use crate::impostors::ImpostorTail;
 use crate::prior::{self, CANDIDATES};
@@ -105,9 +105,12 @@ impl<S> Identification<S> {
 }
 
 /// A candidate on its way to a probability.
-struct Scored<S> {
+#[derive(Debug, Clone)]
+pub struct Scored<S> {
     subject: S,
+    /// Cosine between the probe and the most similar embedding, -1 to 1.
     cosine: f32,
+    /// In the range of a cosine: see [`Evidence::score`].
     score: f32,
 }
 
@@ -175,20 +178,26 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
         probes.iter().zip(found).map(|(probe, found)| self.judge(gallery, subjects, probe, &found, limit)).collect()
     }
 
-    /// Like [`Classifier::classify`], with a gallery of only those who are most similar to the probe, as a search elsewhere
-    /// found them, at least [`SHORTLIST`] of a collection of `population` subjects.
-    ///
-    /// # Panics
-    /// When the probe does not have the dimension of the gallery.
-    pub fn classify_shortlist(
-        &self,
-        shortlist: &Gallery<S>,
-        population: usize,
-        probe: &[f32],
-        limit: usize,
-    ) -> Identification<S> {
-        let found = shortlist.find(&[probe], limit.max(CANDIDATES), 1, None).pop().unwrap_or_default();
-        self.judge(shortlist, population, probe, &found, limit)
+    /// How alike a subject is to each of the probes, for [`Classifier::identify`]. `embeddings` are all of the subject, the one
+    /// added last at the end; all vectors are of unit length and one dimension. Nothing for a subject without embeddings.
+    pub fn score(&self, subject: &S, embeddings: &[&[f32]], probes: &[&[f32]]) -> Vec<Scored<S>> {
+        let newest_first = embeddings.iter().rev().map(|embedding| embedding.to_vec());
+        let Some(portrait) = Portrait::of(newest_first, self.tightness) else { return Vec::new() };
+        let score = |probe: &&[f32]| {
+            let best = embeddings.iter().map(|embedding| dot(embedding, probe)).fold(-1.0, f32::max);
+            let scored = self.weigh(subject.clone(), Evidence { best, ..portrait.compare(probe) });
+            self.without_rejected(probe, scored)
+        };
+        probes.iter().map(score).collect()
+    }
+
+    /// Who might be on a probe: at most `limit` candidates and the probability that it is nobody. `scored` are those who are most
+    /// similar to the probe, as a search elsewhere found them: all of a collection of `population` subjects, or at least
+    /// [`SHORTLIST`].
+    pub fn identify(&self, mut scored: Vec<Scored<S>>, population: usize, limit: usize) -> Identification<S> {
+        scored.sort_by(|a, b| b.cosine.total_cmp(&a.cosine));
+        scored.truncate(limit.max(CANDIDATES));
+        self.identification(scored, population, limit)
     }
 
     /// From the result of a search to probabilities.
@@ -200,16 +209,14 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
         found: &[(u32, f32)],
         limit: usize,
     ) -> Identification<S> {
-        let mut scored: Vec<_> = found.iter().filter_map(|found| self.scored(gallery, probe, *found, None)).collect();
-        for scored in &mut scored {
-            scored.score -= self.rejection(probe, scored);
-        }
-        // Stable, so that equal scores stay in the order of the search.
-        scored.sort_by(|a, b| b.score.total_cmp(&a.score));
-        self.identification(&scored, population, limit)
+        let scored = found.iter().filter_map(|found| self.scored(gallery, probe, *found, None));
+        let scored = scored.map(|scored| self.without_rejected(probe, scored)).collect();
+        self.identification(scored, population, limit)
     }
 
-    fn identification(&self, scored: &[Scored<S>], subjects: usize, limit: usize) -> Identification<S> {
+    fn identification(&self, mut scored: Vec<Scored<S>>, subjects: usize, limit: usize) -> Identification<S> {
+        // Stable, so that equal scores stay in the order of the search.
+        scored.sort_by(|a, b| b.score.total_cmp(&a.score));
         // In a larger collection a stranger finds somebody more alike, so that the same score says less.
         let typical = |subjects: usize| self.impostors.threshold(0.5, subjects.max(1));
         let shift = typical(subjects) - typical(self.population);
@@ -235,9 +242,18 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
             // The search has seen all embeddings of the subject.
             evidence.best = cosine;
         }
-        let subject = gallery.members.subjects[position as usize].clone();
+        Some(self.weigh(gallery.members.subjects[position as usize].clone(), evidence))
+    }
+
+    fn weigh(&self, subject: S, evidence: Evidence) -> Scored<S> {
         let tail = self.subjects.binary_search(&subject).map_or(self.tail, |at| self.tails[at]);
-        Some(Scored { subject, cosine: evidence.best, score: evidence.score(tail) })
+        Scored { subject, cosine: evidence.best, score: evidence.score(tail) }
+    }
+
+    /// A candidate for a probe, less what feedback takes away.
+    fn without_rejected(&self, probe: &[f32], mut scored: Scored<S>) -> Scored<S> {
+        scored.score -= self.rejection(probe, &scored);
+        scored
     }
 
     /// What feedback takes away from the score of a candidate.

@@ -60,8 +60,13 @@ impl Portrait {
         skip: Option<u32>,
         usual_tightness: f32,
     ) -> Option<Self> {
-        let slots = gallery.members.rows_at(position).filter(|slot| Some(*slot) != skip).take(EMBEDDINGS);
-        let rows: Vec<Vec<f32>> = slots.map(|slot| gallery.rows.values(slot as usize).collect()).collect();
+        let slots = gallery.members.rows_at(position).filter(|slot| Some(*slot) != skip);
+        Self::of(slots.map(|slot| gallery.rows.values(slot as usize).collect()), usual_tightness)
+    }
+
+    /// The embeddings of a subject, the one added last first; nothing if there are none.
+    pub fn of(embeddings: impl Iterator<Item = Vec<f32>>, usual_tightness: f32) -> Option<Self> {
+        let rows: Vec<Vec<f32>> = embeddings.take(EMBEDDINGS).collect();
         let pairs = (rows.len() * rows.len().saturating_sub(1) / 2) as f32;
         let cosines = rows.iter().enumerate().flat_map(|(at, a)| rows[..at].iter().map(move |b| dot(a, b)));
         let sum: f32 = cosines.sum();

@@ -18,7 +18,7 @@ mod snapshot;
 mod tails;
 
 pub use approximate::{Trained, Training};
-pub use classifier::{Classifier, Identification, Identity, Options, Rejection, SHORTLIST};
+pub use classifier::{Classifier, Identification, Identity, Options, Rejection, SHORTLIST, Scored};
 pub use distance::dot;
 pub use gallery::{Candidate, Gallery};
 pub use impostors::{ImpostorTail, NotATail};

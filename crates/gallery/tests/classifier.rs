@@ -176,3 +176,38 @@ fn several_probes_at_once_get_the_answers_of_each() {
     assert_eq!(classifier.classify_many(&gallery, &slices, 2, 2), each);
     assert!(each.iter().all(|found| found.candidates.len() == 2));
 }
+
+#[test]
+fn a_subject_is_scored_without_a_gallery_as_within_one() {
+    let mut world = World(13);
+    let faces: Vec<Vec<f32>> = (0..12).map(|_| world.direction()).collect();
+    let photos: Vec<Vec<Vec<f32>>> =
+        faces.iter().enumerate().map(|(at, face)| (0..=at).map(|_| world.photo(face)).collect()).collect();
+    let mut gallery = Gallery::new(DIMENSION);
+    for (at, photos) in photos.iter().enumerate() {
+        photos.iter().for_each(|photo| gallery.insert(name(at), photo));
+    }
+    let mut options = options();
+    options.rejections = vec![Rejection { subject: name(4), probe: photos[4][0].clone() }];
+    let classifier = Classifier::fit(&gallery, options);
+    let probes = [world.photo(&faces[11]), world.direction(), photos[4][0].clone()];
+    let slices: Vec<&[f32]> = probes.iter().map(Vec::as_slice).collect();
+    let mut scored = vec![Vec::new(); probes.len()];
+    for (at, photos) in photos.iter().enumerate() {
+        let photos: Vec<&[f32]> = photos.iter().map(Vec::as_slice).collect();
+        for (scored, one) in scored.iter_mut().zip(classifier.score(&name(at), &photos, &slices)) {
+            scored.push(one);
+        }
+    }
+    assert!(classifier.score(&name(0), &[], &slices).is_empty(), "nobody without embeddings");
+    for (probe, scored) in slices.iter().zip(scored) {
+        let (found, expected) = (classifier.identify(scored, 12, 9), classifier.classify(&gallery, probe, 9));
+        assert!((found.unknown - expected.unknown).abs() < 1e-3);
+        assert_eq!(found.candidates.len(), 9);
+        for (found, expected) in found.candidates.iter().zip(&expected.candidates) {
+            assert_eq!(found.subject, expected.subject);
+            assert!((found.probability - expected.probability).abs() < 1e-3);
+            assert!((found.cosine - expected.cosine).abs() < 1e-3);
+        }
+    }
+}

@@ -3,6 +3,9 @@
 //! The result is advice. It has a bound on its time, and neither its failure nor its absence decides whether the person is
 //! stored.
 
+use std::collections::HashMap;
+
+use vultus_store::collections::MemberReader;
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::{Id, collections};
 use vultus_vision::Calibration;
@@ -93,11 +96,13 @@ async fn search(
             ids.push(hit.enrollment);
         }
     }
-    let members = collections::members(&app.db, account, collection, model, &ids).await?;
-    // The first hit of a member is the best one.
-    let similar = members.into_iter().filter_map(|member| {
-        let best = hits.iter().find(|hit| hit.enrollment == member.id)?;
-        Some(Similar { id: member.id, name: member.name, score: calibration.score(best.cosine) })
+    // Members who are gone meanwhile are left out.
+    let names = MemberReader::open(&app.db, account, collection).await?.facts(&ids).await?;
+    let mut names: HashMap<Id, String> = names.into_iter().map(|(id, facts)| (id, facts.name)).collect();
+    let similar = ids.into_iter().filter_map(|id| {
+        // The first hit of a member is the best one.
+        let best = hits.iter().find(|hit| hit.enrollment == id)?;
+        Some(Similar { id, name: names.remove(&id)?, score: calibration.score(best.cosine) })
     });
     Ok(similar.take(MOST_SIMILAR).collect())
 }

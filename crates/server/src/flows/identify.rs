@@ -1,11 +1,12 @@
 //! Search a face in a collection: who is this?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use vultus_gallery::{Gallery, ImpostorTail, SHORTLIST};
-use vultus_store::Id;
-use vultus_store::collections::{self, Member};
-use vultus_vision::{Calibration, Face};
+use vultus_gallery::{ImpostorTail, SHORTLIST, Scored};
+use vultus_store::collections::{self, MemberReader};
+use vultus_store::enrollments::Facts;
+use vultus_store::{Id, Kind};
+use vultus_vision::Face;
 
 use super::probe::{self, Probe};
 use super::{Outcome, Picture};
@@ -17,14 +18,14 @@ use crate::search::{Hit, Space};
 /// Highest confidence that somebody is named with: the thousand samples that a fit looks at do not support more.
 const SUREST: f32 = 0.9999;
 
-/// When somebody is named, and how much is told.
+/// When somebody is named, and how much is shown.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Terms {
     /// Least confidence of a person who is named, 0 to 1.
     pub threshold: Option<f64>,
     /// Rate at which a stranger may be named; the cosine has to be above what that allows in a collection of this size.
     pub fmr: Option<f64>,
-    /// Candidates to tell.
+    /// Most candidates to show.
     pub limit: usize,
 }
 
@@ -33,6 +34,8 @@ pub struct Terms {
 pub struct Identification {
     /// One for each face, largest first; the first one decides.
     pub faces: Vec<IdentifiedFace>,
+    /// What the tenant says of the candidates of the first face, and of those who are named.
+    pub people: HashMap<Id, Facts>,
     /// Least confidence of a person who is named; none where the unknown people are a class of their own and nothing was
     /// asked for.
     pub threshold: Option<f64>,
@@ -56,16 +59,10 @@ pub struct IdentifiedFace {
 }
 
 /// A member of the collection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Candidate {
     /// The enrollment.
     pub id: Id,
-    /// The person's name; may be empty.
-    pub name: String,
-    /// What the tenant's own system calls the person.
-    pub external_id: Option<String>,
-    /// The tenant's JSON object.
-    pub metadata: Option<String>,
     /// Probability that it is this person, 0 to 1.
     pub confidence: f32,
     /// Served score of the most similar embedding, 0 to 1.
@@ -107,25 +104,60 @@ pub async fn run(
         return Err(Error::OtherModel { current: probe.model });
     }
     let classifier = app.classifiers.current(&app.db, &space).await?;
-    let members = members(app, &space, &hits).await?;
-    let mut faces = Vec::with_capacity(hits.len());
-    for (at, hits) in hits.iter().enumerate() {
-        let shortlist: Vec<&Member> = hits.iter().filter_map(|hit| members.get(&hit.enrollment)).collect();
-        faces.push(judge(&probe, at, &shortlist, &classifier, state.members as usize, terms.limit));
-    }
+    // One moment for all that is read: a person who is a candidate has a name.
+    let mut members = MemberReader::open(&app.db, account, collection).await?;
+    let scored = score(&mut members, &probe, &hits, &classifier).await?;
+    let judge = |(at, scored)| judge(&probe, at, scored, &classifier, state.members as usize, terms.limit);
+    let mut faces: Vec<Judged> = scored.into_iter().enumerate().map(judge).collect();
     let rule = Rule::new(&terms, state.unknowns, state.members as usize, app.config.matching.identify_threshold);
     name(&mut faces, &rule);
-    let faces = faces.into_iter().map(|judged| judged.face).collect();
+    let faces: Vec<IdentifiedFace> = faces.into_iter().map(|judged| judged.face).collect();
+    let people = members.facts(&shown(&faces)).await?.into_iter().collect();
     let outdated = state.fit.as_ref().map_or(0, |fit| fit.outdated);
-    Ok(Outcome::Done(Identification { faces, threshold: rule.threshold, min_cosine: rule.min_cosine, outdated }))
+    Ok(Outcome::Done(Identification {
+        faces,
+        people,
+        threshold: rule.threshold,
+        min_cosine: rule.min_cosine,
+        outdated,
+    }))
 }
 
-/// The members that the searches for all faces found, as the store has them now: those who were removed meanwhile are left out.
-async fn members(app: &App, space: &Space<'_>, hits: &[Vec<Hit>]) -> Result<BTreeMap<Id, Member>, Error> {
-    let ids: BTreeSet<Id> = hits.iter().flatten().map(|hit| hit.enrollment).collect();
-    let ids: Vec<Id> = ids.into_iter().collect();
-    let members = collections::members(&app.db, space.account, space.collection, space.model, &ids).await?;
-    Ok(members.into_iter().map(|member| (member.id, member)).collect())
+/// How alike the people whom the search found are to each face, as the store has them now: those who were removed meanwhile
+/// are left out. Holds the embeddings of a few people at a time.
+async fn score(
+    members: &mut MemberReader,
+    probe: &Probe,
+    hits: &[Vec<Hit>],
+    classifier: &PersonClassifier,
+) -> Result<Vec<Vec<Scored<u128>>>, Error> {
+    let mut faces_of: BTreeMap<Id, Vec<usize>> = BTreeMap::new();
+    for (at, hits) in hits.iter().enumerate() {
+        hits.iter().for_each(|hit| faces_of.entry(hit.enrollment).or_default().push(at));
+    }
+    let ids: Vec<Id> = faces_of.keys().copied().collect();
+    let mut scored = vec![Vec::new(); hits.len()];
+    for ids in ids.chunks(SHORTLIST) {
+        for member in members.embeddings(&probe.model, ids).await? {
+            let dimension = probe.embeddings[0].as_slice().len();
+            let embeddings = member.embeddings.iter().map(|(_, vector)| vector.as_slice());
+            let embeddings: Vec<&[f32]> = embeddings.filter(|vector| vector.len() == dimension).collect();
+            let faces = &faces_of[&member.id];
+            let probes: Vec<&[f32]> = faces.iter().map(|at| probe.embeddings[*at].as_slice()).collect();
+            for (at, one) in faces.iter().zip(classifier.score(&member.id.number(), &embeddings, &probes)) {
+                scored[*at].push(one);
+            }
+        }
+    }
+    Ok(scored)
+}
+
+/// The people who are shown: the candidates of the face that decides, and those who are named.
+fn shown(faces: &[IdentifiedFace]) -> Vec<Id> {
+    let candidates = faces.first().into_iter().flat_map(|face| &face.candidates);
+    let named = faces.iter().filter_map(IdentifiedFace::person);
+    let ids: BTreeSet<Id> = candidates.chain(named).map(|person| person.id).collect();
+    ids.into_iter().collect()
 }
 
 /// A face with the probability that it is nobody of the collection.
@@ -137,22 +169,17 @@ struct Judged {
 fn judge(
     probe: &Probe,
     at: usize,
-    shortlist: &[&Member],
+    scored: Vec<Scored<u128>>,
     classifier: &PersonClassifier,
     population: usize,
     limit: usize,
 ) -> Judged {
-    let embedding = probe.embeddings[at].as_slice();
-    let mut gallery = Gallery::new(embedding.len());
-    for member in shortlist {
-        for (id, vector) in member.embeddings.iter().filter(|(_, vector)| vector.len() == embedding.len()) {
-            gallery.put(id.number(), member.id.number(), vector);
-        }
-    }
-    let judged = classifier.classify_shortlist(&gallery, population, embedding, limit);
-    let candidates = judged.candidates.iter().filter_map(|found| {
-        let member = shortlist.iter().find(|member| member.id.number() == found.subject)?;
-        Some(candidate(member, found.cosine, found.probability, &probe.calibration))
+    let judged = classifier.identify(scored, population, limit);
+    let candidates = judged.candidates.iter().map(|found| Candidate {
+        id: Id::from_number(Kind::Enrollment, found.subject),
+        confidence: found.probability.min(SUREST),
+        score: probe.calibration.score(found.cosine),
+        cosine: found.cosine,
     });
     let face = IdentifiedFace {
         face: probe.faces[at].clone(),
@@ -161,18 +188,6 @@ fn judge(
         confidence: judged.unknown,
     };
     Judged { face, unknown: judged.unknown }
-}
-
-fn candidate(member: &Member, cosine: f32, confidence: f32, calibration: &Calibration) -> Candidate {
-    Candidate {
-        id: member.id,
-        name: member.name.clone(),
-        external_id: member.external_id.clone(),
-        metadata: member.metadata.clone(),
-        confidence: confidence.min(SUREST),
-        score: calibration.score(cosine),
-        cosine,
-    }
 }
 
 /// When a candidate is named.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::db::Db;
+use crate::enrollments::Facts;
 use crate::error::Result;
 use crate::ids::{Id, Kind, Micros};
 use crate::tombstones;
@@ -56,12 +57,6 @@ pub struct MemberEmbedding {
 pub struct Member {
     /// The enrollment.
     pub id: Id,
-    /// The name of the person.
-    pub name: String,
-    /// What the tenant's own system calls the person.
-    pub external_id: Option<String>,
-    /// A JSON object of the tenant's.
-    pub metadata: Option<String>,
     /// The embeddings with their ids, in the order of their positions.
     pub embeddings: Vec<(Id, Vec<f32>)>,
 }
@@ -174,45 +169,94 @@ impl Reader {
     }
 }
 
-/// One row for each embedding of a member.
-type MemberRow = (Id, String, Option<String>, Option<String>, Id, Vector);
-
-/// Enrollments asked for in one statement: as many as an identification looks at.
+/// Enrollments asked for in one statement: as many as an identification of one face looks at.
 const TOGETHER: usize = 8;
 
-/// Those of the enrollments that are members of the collection now, with their embeddings by `model`, in the given order.
-/// Members without any are left out.
+/// Those of the enrollments that are members of the collection now: see [`MemberReader::embeddings`].
 ///
 /// # Errors
 /// Only those of the database.
 pub async fn members(db: &Db, account: Id, collection: Id, model: &str, ids: &[Id]) -> Result<Vec<Member>> {
-    let mut members = Vec::with_capacity(ids.len());
     if ids.is_empty() {
-        return Ok(members);
+        return Ok(Vec::new());
     }
-    let mut tx = db.read_snapshot().await?;
-    for ids in ids.chunks(TOGETHER) {
-        let text = "select e.id, e.name, e.external_id, e.metadata, b.id, b.vector from members m \
-                    join enrollments e on e.id = m.enrollment_id join embeddings b on b.enrollment_id = e.id \
+    MemberReader::open(db, account, collection).await?.embeddings(model, ids).await
+}
+
+/// Reads some members of a collection, all as they are at one moment.
+pub struct MemberReader {
+    tx: Tx,
+    account: Id,
+    collection: Id,
+}
+
+impl MemberReader {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn open(db: &Db, account: Id, collection: Id) -> Result<Self> {
+        Ok(Self { tx: db.read_snapshot().await?, account, collection })
+    }
+
+    /// Those of the enrollments that are members, with their embeddings by `model`, in the given order. Members without any are
+    /// left out.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn embeddings(&mut self, model: &str, ids: &[Id]) -> Result<Vec<Member>> {
+        let text = "select b.enrollment_id, b.id, b.vector from members m \
+                    join embeddings b on b.enrollment_id = m.enrollment_id \
                     where m.account_id = $1 and m.collection_id = $2 and b.model = $3 and \
-                    m.enrollment_id in ($4, $5, $6, $7, $8, $9, $10, $11) order by e.id, b.position";
-        // The statement has room for so many: the last one fills it.
-        let [a, b, c, d, e, f, g, h]: [Id; TOGETHER] = std::array::from_fn(|at| ids[at.min(ids.len() - 1)]);
-        let rows = sql!(fetch_all, &mut tx, text, account, collection, model, a, b, c, d, e, f, g, h)?;
-        let mut found = from_rows(rows);
-        for id in ids {
-            members.extend(found.iter().position(|member| member.id == *id).map(|at| found.swap_remove(at)));
+                    m.enrollment_id in ($4, $5, $6, $7, $8, $9, $10, $11) order by b.enrollment_id, b.position";
+        let mut members = Vec::with_capacity(ids.len());
+        let (account, collection) = (self.account, self.collection);
+        for ids in ids.chunks(TOGETHER) {
+            let [a, b, c, d, e, f, g, h] = filled(ids);
+            let rows: Vec<(Id, Id, Vector)> =
+                sql!(fetch_all, &mut self.tx, text, account, collection, model, a, b, c, d, e, f, g, h)?;
+            let mut found = from_rows(rows);
+            for id in ids {
+                members.extend(found.iter().position(|member| member.id == *id).map(|at| found.swap_remove(at)));
+            }
         }
+        Ok(members)
     }
-    Ok(members)
+
+    /// What the tenant says of those of the enrollments that are members, in no order.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn facts(&mut self, ids: &[Id]) -> Result<Vec<(Id, Facts)>> {
+        let text = "select e.id, e.name, e.external_id, e.metadata from members m \
+                    join enrollments e on e.id = m.enrollment_id \
+                    where m.account_id = $1 and m.collection_id = $2 and \
+                    m.enrollment_id in ($3, $4, $5, $6, $7, $8, $9, $10)";
+        let mut all = Vec::with_capacity(ids.len());
+        let (account, collection) = (self.account, self.collection);
+        for ids in ids.chunks(TOGETHER) {
+            let [a, b, c, d, e, f, g, h] = filled(ids);
+            let rows: Vec<(Id, String, Option<String>, Option<String>)> =
+                sql!(fetch_all, &mut self.tx, text, account, collection, a, b, c, d, e, f, g, h)?;
+            all.extend(
+                rows.into_iter().map(|(id, name, external_id, metadata)| (id, Facts { name, external_id, metadata })),
+            );
+        }
+        Ok(all)
+    }
+}
+
+/// A statement has room for so many ids: the last one fills it.
+fn filled(ids: &[Id]) -> [Id; TOGETHER] {
+    std::array::from_fn(|at| ids[at.min(ids.len() - 1)])
 }
 
 /// Members from rows of which those of each stand together.
-fn from_rows(rows: Vec<MemberRow>) -> Vec<Member> {
+fn from_rows(rows: Vec<(Id, Id, Vector)>) -> Vec<Member> {
     let mut members: Vec<Member> = Vec::new();
-    for (id, name, external_id, metadata, embedding, Vector(vector)) in rows {
+    for (id, embedding, Vector(vector)) in rows {
         if members.last().is_none_or(|last| last.id != id) {
-            members.push(Member { id, name, external_id, metadata, embeddings: Vec::new() });
+            members.push(Member { id, embeddings: Vec::new() });
         }
         if let Some(member) = members.last_mut() {
             member.embeddings.push((embedding, vector));

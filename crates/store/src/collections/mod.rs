@@ -11,7 +11,7 @@ use crate::page::{Page, Window};
 use crate::tombstones;
 use crate::tx::{Handle, Tx};
 
-pub use gallery::{FitStamp, Member, MemberEmbedding, Reader, State, embedding_count, members, state};
+pub use gallery::{FitStamp, Member, MemberEmbedding, MemberReader, Reader, State, embedding_count, members, state};
 pub use members::{add_member, changes, remove_member};
 pub(crate) use members::{join, record_change, trim_changes};
 

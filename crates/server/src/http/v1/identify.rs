@@ -1,5 +1,6 @@
 //! `identify`: who of a collection is the face of a picture?
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -7,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use vultus_store::Id;
+use vultus_store::enrollments::Facts;
 
 use crate::app::App;
 use crate::auth::keys::Caller;
@@ -17,7 +19,7 @@ use crate::http::wire::body::Upload;
 use crate::http::wire::envelope::FaceAnswer;
 use crate::http::wire::fields::{self, Fields};
 
-/// Candidates that are told where the request does not say how many.
+/// Candidates that are shown where the request does not say how many.
 const CANDIDATES: u32 = 5;
 /// Most candidates that a request may ask for.
 const MAX_CANDIDATES: u32 = 100;
@@ -124,7 +126,7 @@ pub(crate) async fn identify(
     let terms = Terms { threshold, fmr, limit: limit.unwrap_or(CANDIDATES) as usize };
     Ok(match flows::identify::run(&app, caller.account, collection_id, img, terms).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
-        Outcome::Done(identification) => answer(&identification),
+        Outcome::Done(identification) => answer(identification),
     })
 }
 
@@ -134,39 +136,44 @@ fn read(fields: &Fields<'_>) -> Result<IdentifyBody, Error> {
     Ok(IdentifyBody { collection_id, threshold, fmr, limit, img: fields.picture("img")? })
 }
 
-fn answer(identification: &Identification) -> FaceAnswer<IdentifyData, IdentifyMeta> {
-    let faces = &identification.faces;
+fn answer(identification: Identification) -> FaceAnswer<IdentifyData, IdentifyMeta> {
+    let Identification { faces, mut people, threshold, min_cosine, outdated } = identification;
+    let first = data(faces.first(), &people);
+    let shown = faces.iter().map(|face| face_facts(face, &people)).collect();
+    let best = faces.first().into_iter().flat_map(|face| &face.candidates);
     let meta = IdentifyMeta {
-        threshold: identification.threshold,
-        min_similarity: identification.min_cosine,
-        candidates: faces.first().map_or_else(Vec::new, |face| face.candidates.iter().map(facts).collect()),
-        faces: faces.iter().map(face_facts).collect(),
-        outdated: identification.outdated,
+        threshold,
+        min_similarity: min_cosine,
+        candidates: best.map(|person| facts(person, people.remove(&person.id).unwrap_or_default())).collect(),
+        faces: shown,
+        outdated,
     };
-    FaceAnswer::done("identify processed successfully", data(faces.first()), meta)
+    FaceAnswer::done("identify processed successfully", first, meta)
 }
 
-fn data(face: Option<&IdentifiedFace>) -> IdentifyData {
-    let person = face.and_then(IdentifiedFace::person);
+fn data(face: Option<&IdentifiedFace>, people: &HashMap<Id, Facts>) -> IdentifyData {
+    let person = face.and_then(IdentifiedFace::person).map(|person| person.id);
+    let name = person.and_then(|id| people.get(&id)).map(|facts| facts.name.clone());
     IdentifyData {
-        name: person.map_or_else(|| "unknown".to_owned(), |person| person.name.clone()),
-        key: person.map(|person| person.id.to_string()),
+        name: name.unwrap_or_else(|| "unknown".to_owned()),
+        key: person.map(|id| id.to_string()),
         confidence: face.map_or(1.0, |face| face.confidence),
         success: person.is_some(),
     }
 }
 
-fn face_facts(face: &IdentifiedFace) -> FaceFacts {
+fn face_facts(face: &IdentifiedFace, people: &HashMap<Id, Facts>) -> FaceFacts {
     let rect = face.face.rect;
-    FaceFacts { bounding_box: [rect.x1, rect.y1, rect.x2, rect.y2, face.face.confidence], answer: data(Some(face)) }
+    let bounding_box = [rect.x1, rect.y1, rect.x2, rect.y2, face.face.confidence];
+    FaceFacts { bounding_box, answer: data(Some(face), people) }
 }
 
-fn facts(person: &Candidate) -> CandidateFacts {
+fn facts(person: &Candidate, facts: Facts) -> CandidateFacts {
     CandidateFacts {
         key: person.id.to_string(),
-        name: person.name.clone(),
-        external_id: person.external_id.clone(),
-        metadata: person.metadata.clone().and_then(|json| RawValue::from_string(json).ok()),
+        name: facts.name,
+        external_id: facts.external_id,
+        metadata: facts.metadata.and_then(|json| RawValue::from_string(json).ok()),
         confidence: person.confidence,
         score: person.score,
         similarity: person.cosine,
