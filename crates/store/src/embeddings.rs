@@ -168,7 +168,7 @@ pub(crate) async fn insert_from(
             jobs::cancel(tx, account, *id).await?;
         }
     }
-    vectors::follow(tx, account, enrollment).await
+    vectors::add(tx, account, enrollment, new).await
 }
 
 /// Deletes the embeddings of an enrollment, has their images removed, and returns the keys of these.

@@ -105,11 +105,11 @@ pub async fn insert(tx: &mut Tx, account: Id, new: &NewEnrollment, now: Micros) 
     let Facts { name, external_id, metadata } = &new.facts;
     let (external_id, metadata, count) = (external_id.as_deref(), metadata.as_deref(), new.embeddings.len() as i64);
     sql!(execute, tx, text, new.id, account, name.as_str(), external_id, metadata, count, now)?;
-    embeddings::insert_from(tx, account, new.id, 0, &new.embeddings, now).await?;
+    // First, so that the embeddings are added to the collection as well.
     if let Some(collection) = new.collection_id {
         collections::join(tx, account, collection, new.id, now).await?;
     }
-    Ok(())
+    embeddings::insert_from(tx, account, new.id, 0, &new.embeddings, now).await
 }
 
 /// The enrollment with this id.

@@ -20,6 +20,9 @@ pub async fn add_member(tx: &mut Tx, account: Id, collection: Id, enrollment: Id
     check(tx, account, collection).await?;
     check_enrollment(tx, account, enrollment).await?;
     let joined = join(tx, account, collection, enrollment, now).await?;
+    if joined {
+        vectors::follow(tx, account, enrollment).await?;
+    }
     Ok(joined)
 }
 
@@ -38,7 +41,7 @@ pub async fn remove_member(tx: &mut Tx, account: Id, collection: Id, enrollment:
     Ok(left)
 }
 
-/// Makes an enrollment that is known to be there a member.
+/// Makes an enrollment that is known to be there a member. Its embeddings are the caller's to add to what is searched.
 pub(crate) async fn join(tx: &mut Tx, account: Id, collection: Id, enrollment: Id, now: Micros) -> Result<bool> {
     let text = "insert into members (collection_id, enrollment_id, account_id, created) \
                 select c.id, $3, c.account_id, $4 from collections c where c.account_id = $1 and c.id = $2 \
@@ -47,7 +50,6 @@ pub(crate) async fn join(tx: &mut Tx, account: Id, collection: Id, enrollment: I
         return check(tx, account, collection).await.map(|()| false);
     }
     record_change(tx, account, Some(collection), enrollment, 1, now).await?;
-    vectors::follow(tx, account, enrollment).await?;
     Ok(true)
 }
 

@@ -1,7 +1,7 @@
 //! Vector search in PostgreSQL with pgvector: the one place whose SQL is not for both databases.
 //!
 //! The table `vectors` holds each embedding once for each collection that it is in. It follows the tables that it is
-//! derived from within their transactions: `follow` adds what is new, foreign keys remove what is gone. A collection is
+//! derived from within their transactions: `add` and `follow` add what is new, foreign keys remove what is gone. A collection is
 //! searched by comparing the probe with all of its vectors, which a B-tree finds. A large one gets a partial HNSW index of
 //! its own (`index.rs`), so that a search never meets vectors of other collections, which it would have to skip.
 
@@ -11,6 +11,7 @@ mod repair;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::db::Db;
+use crate::embeddings::NewEmbedding;
 use crate::error::Result;
 use crate::ids::Id;
 use crate::tx::{Backend, Handle as _, Tx, begin};
@@ -106,7 +107,22 @@ async fn nearest(
     Ok(query.bind(dimension as i64).bind(unit(probe)).bind(rows).fetch_all(connection).await?)
 }
 
-/// Adds the vectors that an enrollment lacks in the collections that it is in, after it got embeddings or has joined one.
+/// Adds new embeddings of an enrollment to the collections that it is in. Each vector is sent once, however many these are.
+pub(crate) async fn add(tx: &mut Tx, account: Id, enrollment: Id, new: &[NewEmbedding]) -> Result<()> {
+    let Backend::Postgres(connection) = tx.native() else { return Ok(()) };
+    let text = "select exists (select from members where account_id = $1 and enrollment_id = $2)";
+    let (is_member,): (bool,) = sqlx::query_as(text).bind(account).bind(enrollment).fetch_one(&mut *connection).await?;
+    let text = "insert into vectors (collection_id, enrollment_id, embedding_id, account_id, model, dimension, vector) \
+                select collection_id, enrollment_id, $3, account_id, $4, $5, $6::real[]::halfvec \
+                from members where account_id = $1 and enrollment_id = $2";
+    for NewEmbedding { id, model, vector, .. } in new.iter().filter(|_| is_member) {
+        let query = sqlx::query(text).bind(account).bind(enrollment).bind(id).bind(model.as_str());
+        query.bind(vector.len() as i64).bind(unit(vector)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Adds the vectors that an enrollment lacks in the collections that it is in, after it has joined one.
 pub(crate) async fn follow(tx: &mut Tx, account: Id, enrollment: Id) -> Result<()> {
     let Backend::Postgres(connection) = tx.native() else { return Ok(()) };
     let text = "select m.collection_id, b.id, b.model, b.vector from members m \

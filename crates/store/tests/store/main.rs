@@ -11,5 +11,6 @@ mod keys;
 mod lists;
 mod postgres;
 mod sqlite;
+mod statements;
 mod vectors;
 mod world;

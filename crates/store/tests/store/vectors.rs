@@ -5,6 +5,7 @@ use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, NewEnrollment};
 use vultus_store::{Id, Kind, collections, enrollments, vectors};
 
+use crate::statements::statements;
 use crate::world::{MAX, MODEL, World, append, new_id, now, on_postgres, written};
 
 /// A direction in the plane, as an embedding of 8 values that are not normalised.
@@ -51,6 +52,28 @@ async fn people_are_found_by_their_best_embedding_best_first() {
         assert_eq!(all.len(), 3);
         assert_eq!(search(&world, world.account, home, 5.0, 2).await, all[..2]);
         assert!(search(&world, world.stranger, home, 5.0, 10).await.is_empty());
+    })
+    .await;
+}
+
+/// A vector is not read back to be sent again, and not sent once for each collection.
+#[tokio::test]
+async fn what_is_enrolled_is_added_to_the_search_in_one_statement_for_each_embedding() {
+    on_postgres(async |world| {
+        let (home, work) = (world.collection("Home").await, world.collection("Work").await);
+        let mut ada = world.account;
+        let enrolling = statements(async { ada = enroll(&world, home, &[0.0, 50.0, 70.0]).await }).await;
+        written!(world.db, world.account, collections::add_member(work, ada, now())).await.unwrap();
+        let adding =
+            statements(async { append(&world.db, world.account, ada, &[at(90.0, MODEL)], MAX).await.unwrap() }).await;
+        for (statements, embeddings) in [(enrolling, 3), (adding, 1)] {
+            let count = |start| statements.iter().filter(|statement| statement.starts_with(start)).count();
+            assert_eq!(count("insert into vectors"), embeddings);
+            assert_eq!(count("select m.collection_id, b.id"), 0, "no vector is read back");
+        }
+        for collection in [home, work] {
+            assert_eq!(search(&world, world.account, collection, 90.0, 1).await.len(), 1);
+        }
     })
     .await;
 }
