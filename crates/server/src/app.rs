@@ -1,4 +1,4 @@
-//! What the handlers share.
+//! The parts that all handlers share.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ pub struct App {
     pub db: Db,
     /// The inference threads.
     pub engines: Arc<Pool<Engine>>,
-    /// Where embeddings are searched.
+    /// The engine that searches embeddings.
     pub vectors: Arc<dyn VectorIndex>,
     /// The newest classifiers of the collections in use.
     pub classifiers: Classifiers,
-    /// Where enrolled images are kept, if they are; and where those of former settings are removed.
+    /// The place of enrolled images, if they are kept. Images of former settings are removed from here too.
     pub blobs: Blobs,
     /// The sanctions lists in memory.
     pub screening: Arc<Screening>,

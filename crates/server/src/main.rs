@@ -1,4 +1,4 @@
-//! The program: reads the command line, runs the command, and tells what went wrong in one line.
+//! The program: reads the command line, runs the command, and reports an error in one line.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The last resort: when standard error is closed, the exit code still tells.
+            // The last resort: when standard error is closed, the exit code still reports the failure.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }

@@ -5,7 +5,7 @@ use vultus_vision::models::{Models, Role};
 
 use crate::config::Data;
 
-/// The model whose embeddings are compared. Those of others are not.
+/// The model whose embeddings are compared. Embeddings of other models are not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
     /// Its name, which is stored with every embedding.
@@ -15,7 +15,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model of the models directory in force. It need not be there.
+    /// The model of the models directory in force. The directory need not exist.
     ///
     /// # Errors
     /// When the manifest cannot be read, or says too little.

@@ -11,10 +11,10 @@ use vultus_store::Id;
 
 use crate::error::Error;
 
-/// Requests after which keys that have paused are forgotten: it bounds the memory, and costs each request little.
+/// After this many requests, keys that have paused are forgotten. This limits the memory and costs each request little.
 const SWEEP_EVERY: u32 = 1024;
 
-/// One rate for all keys, each on its own. It lives in memory: a restart forgets what was sent before.
+/// One rate for all keys. Each key is counted separately, in memory: a restart forgets the earlier requests.
 pub struct RateLimit<C: Clock = MonotonicClock> {
     rate: NonZeroU32,
     keys: RateLimiter<Id, HashMapStateStore<Id>, C, NoOpMiddleware<C::Instant>>,
@@ -37,7 +37,7 @@ impl<C: Clock> RateLimit<C> {
     /// Counts a request of a key.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] if it is one too many; it then does not count.
+    /// [`Error::RateLimited`] if it is one too many. It then does not count.
     pub fn admit(&self, key: Id) -> Result<(), Error> {
         if self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP_EVERY) {
             self.keys.retain_recent();

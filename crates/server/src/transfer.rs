@@ -15,9 +15,9 @@ use vultus_store::{Db, Error, Id, Kind};
 use crate::model::Model;
 use crate::{app, clock};
 
-/// What the first line of a file says it is.
+/// The format that the first line of a file names.
 const FORMAT: &str = "vultus collection 1";
-/// Members that are read or stored at a time.
+/// Members to read or store at a time.
 const BATCH: u32 = 200;
 
 /// The first line.
@@ -46,7 +46,7 @@ struct Template {
     vector: String,
 }
 
-/// Writes a collection; gives the number of members.
+/// Writes a collection. Returns the number of members.
 ///
 /// # Errors
 /// For an unknown collection, and when the file cannot be written.
@@ -79,8 +79,8 @@ pub async fn export(db: &Db, account: Id, collection: Id, out: &mut impl Write) 
     }
 }
 
-/// Checks a file to its end: the form of every line, and that the model in use made every embedding. Gives the number of
-/// members.
+/// Checks a file to its end: the form of every line, and that the model in use made every embedding. Returns the number
+/// of members.
 ///
 /// # Errors
 /// The first thing that is wrong, with its line.
@@ -94,11 +94,11 @@ pub fn check(input: impl BufRead, model: &Model) -> anyhow::Result<usize> {
     Ok(count)
 }
 
-/// Makes a collection of a file, which was [checked](check); gives its id. `name` is another name for it.
+/// Creates a collection from a file that was [checked](check). Returns its id. `name` replaces the name in the file.
 ///
 /// # Errors
-/// What [`check`] finds, and those of the database. The collection is removed then, with all that was imported; the message
-/// says so if that fails as well.
+/// What [`check`] finds, and errors of the database. The collection is then removed with everything that was imported. If
+/// that fails too, the message says so.
 pub async fn import(
     db: &Db,
     account: Id,
@@ -166,7 +166,7 @@ fn write(out: &mut impl Write, line: &impl Serialize) -> anyhow::Result<()> {
     Ok(out.write_all(b"\n")?)
 }
 
-/// The lines of a file, of which the first was read.
+/// The lines of a file after the first one.
 struct Lines<R> {
     input: R,
     number: usize,
@@ -194,7 +194,7 @@ impl<R: BufRead> Lines<R> {
 }
 
 impl Line {
-    /// The member as it is to be stored.
+    /// The member in the form to store.
     fn enrollment(self, collection_id: Option<Id>, model: &Model) -> anyhow::Result<NewEnrollment> {
         ensure!(!self.embeddings.is_empty(), "the member has no embedding");
         let embeddings = self.embeddings.into_iter().map(|template| template.embedding(model));

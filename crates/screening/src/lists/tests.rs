@@ -174,5 +174,5 @@ fn damaged_files_are_errors_that_name_them() {
     fails(&[file("sdn.csv", PRIMARY), file("alt.csv", "9,1,\"aka\",\"X\",-0- \n")], "entry 9");
     fails(&[file("uk.csv", "Name 6,Name 1,Unique ID\nA,B\n")], "line 2 has 2 columns");
     fails(&[file("un.xml", UN), file("un2.xml", UN)], "un2.xml");
-    fails(&[file("holiday.jpg", "\u{ff}\u{d8}")], "no sanctions list");
+    fails(&[file("holiday.jpg", "\u{ff}\u{d8}")], "not a sanctions list");
 }

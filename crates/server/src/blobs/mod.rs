@@ -1,4 +1,4 @@
-//! Where enrolled images are kept, if the operator wants them kept at all.
+//! The place of enrolled images, if the operator wants to keep them.
 
 use std::fmt;
 use std::fs::File;
@@ -18,15 +18,15 @@ use vultus_store::Id;
 use crate::config::Config;
 use crate::error::Error;
 
-/// Longest time of all tries of a request to a bucket: shorter than that of a request to the server.
+/// Longest time of all tries of a request to a bucket. It is shorter than the limit of a request to the server.
 const S3_PATIENCE: Duration = Duration::from_secs(20);
 const S3_RETRIES: usize = 3;
 /// Longest time of one try.
 const S3_TIMEOUT: &str = "10 seconds";
-/// Longest wait of a deletion for its images to go.
+/// Longest time that a deletion waits until its images are removed.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
-/// A place for images. Their keys are the same in every place, so that they can be copied from one to another.
+/// A place for images. The keys are the same in every place, so that images can be copied from one place to another.
 #[derive(Clone)]
 pub enum Blobs {
     /// A folder, one sub-folder for each account.
@@ -35,9 +35,9 @@ pub enum Blobs {
     S3 {
         /// The bucket.
         bucket: Arc<AmazonS3>,
-        /// What all names in the bucket begin with.
+        /// The prefix of all names in the bucket.
         prefix: Location,
-        /// Where images may lie that were kept before there was a bucket.
+        /// The folder that may still hold images from the time before the bucket.
         folder: PathBuf,
     },
 }
@@ -57,7 +57,7 @@ impl Blobs {
     /// from the variables that all programs for S3 know.
     ///
     /// # Errors
-    /// When the address is no bucket's, or a variable is not as it must be.
+    /// When the address is not that of a bucket, or a variable has a wrong value.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let folder = config.data.blobs_dir();
         let Some(url) = &config.images.blobs_url else { return Ok(Self::Folder(folder)) };
@@ -73,7 +73,7 @@ impl Blobs {
         Ok(Self::S3 { bucket: Arc::new(bucket), prefix, folder })
     }
 
-    /// Keeps the image of an embedding, and gives the key under which it is found.
+    /// Stores the image of an embedding. Returns its key.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when a bucket does not answer, [`Error::Internal`] when the image cannot be written otherwise.
@@ -92,10 +92,10 @@ impl Blobs {
         Ok(key)
     }
 
-    /// The image under a key; none if it is not there.
+    /// The image under a key. `None` if it does not exist.
     ///
     /// # Errors
-    /// When an image is there and cannot be read, or a bucket does not answer.
+    /// When an image exists and cannot be read, or a bucket does not answer.
     pub async fn get(&self, key: &str) -> anyhow::Result<Option<Bytes>> {
         if let Self::S3 { bucket, prefix, .. } = self {
             let context = "cannot read a kept image from the bucket";
@@ -110,10 +110,10 @@ impl Blobs {
         }
     }
 
-    /// Removes images. One that is gone already is no error, so that a removal can be repeated.
+    /// Removes images. An image that does not exist is no error, so that a removal can be repeated.
     ///
     /// # Errors
-    /// When an image is there and cannot be removed, or a bucket does not answer.
+    /// When an image exists and cannot be removed, or a bucket does not answer.
     pub async fn remove(&self, keys: &[String]) -> anyhow::Result<()> {
         for key in keys {
             if let Self::S3 { bucket, prefix, .. } = self {
@@ -132,8 +132,8 @@ impl Blobs {
         Ok(())
     }
 
-    /// Removes images of embeddings that are deleted, if that can be done at once: otherwise the job does it that was
-    /// queued with the deletion.
+    /// Tries to remove the images of deleted embeddings at once. If that fails, the job that was queued with the deletion
+    /// removes them.
     pub async fn remove_now(&self, keys: &[String]) {
         match tokio::time::timeout(AT_ONCE, self.remove(keys)).await {
             Ok(Ok(())) => {}
@@ -164,7 +164,7 @@ fn location(prefix: &Location, key: &str) -> Location {
     key.split('/').fold(prefix.clone(), Location::join)
 }
 
-/// A bucket that is missing or refuses the credentials is the operator's to mend; anything else passes.
+/// Only the operator can mend a bucket that does not exist or refuses the credentials. Other failures pass by themselves.
 fn not_kept(error: object_store::Error) -> Error {
     let outage = matches!(error, object_store::Error::Generic { .. });
     let source = anyhow::Error::new(error).context("cannot keep an image in the bucket");

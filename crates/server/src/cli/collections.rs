@@ -74,9 +74,6 @@ impl Scope {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// What went wrong and what to do.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::List { scope } => list(&scope).await,

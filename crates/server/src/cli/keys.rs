@@ -66,9 +66,6 @@ enum Command {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// What went wrong and what to do.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Create { account, name, scopes, test, expires, json, data } => {

@@ -94,9 +94,6 @@ impl Location {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// What went wrong and what to do.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Pull { sources, force, location } => {

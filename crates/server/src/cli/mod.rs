@@ -91,7 +91,7 @@ async fn open(data: &Data) -> anyhow::Result<Db> {
     Ok(db)
 }
 
-/// The secrets in force; a first start makes one.
+/// The secrets in force. A first start creates one.
 async fn keyring(data: &Data, db: &Db) -> anyhow::Result<Keyring> {
     keyring::load(data, vultus_store::keys::count(db, None).await?)
 }
@@ -99,7 +99,7 @@ async fn keyring(data: &Data, db: &Db) -> anyhow::Result<Keyring> {
 /// Writes a result to standard output.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    // In one piece: who reads the line that matters and goes must not make the rest fail.
+    // Written in one piece: a reader may take the line that matters and go, and the rest must not fail then.
     out.write_all(format!("{text}\n").as_bytes())?;
     Ok(out.flush()?)
 }

@@ -58,9 +58,6 @@ impl Dir {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// What is wrong and what to do.
 pub fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Pull { from, dir } => {

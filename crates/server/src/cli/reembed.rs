@@ -33,9 +33,6 @@ pub struct Args {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// What went wrong and what to do.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config;
     let db = super::open(&config.data).await?;

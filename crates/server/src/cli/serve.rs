@@ -38,7 +38,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     descriptors::make_room(&mut config.http)?;
     let db = open(&config.data).await?;
     let keyring = keyring(&config.data, &db).await?;
-    // Before the models are fetched, which takes long, for an address that cannot be had.
+    // Before the models are fetched, which takes long: an address that is in use is reported at once.
     let listener = listen(config.http.listen).await?;
     let models = config.data.models_dir();
     tokio::task::spawn_blocking(move || fetch::ensure(&models)).await??;

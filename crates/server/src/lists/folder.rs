@@ -1,8 +1,8 @@
-//! Lists on disk: which state of each is in force, and how another takes its place.
+//! Lists on disk: which version of each list is in force, and how a new version replaces it.
 //!
 //! ```text
-//! un-consolidated.json            names the state in force; replaced by a rename, so that a switch is whole
-//! un-consolidated-1f2e3d4c5b6a/   its files, as the publisher hands them out
+//! un-consolidated.json            names the version in force; a rename replaces it, so that a switch is whole
+//! un-consolidated-1f2e3d4c5b6a/   its files, as the publisher provides them
 //! ```
 
 use std::fs::{self, File as DiskFile};
@@ -16,35 +16,35 @@ use vultus_screening::lists::{self, File, List, Source, Version};
 
 use crate::fetch;
 
-/// Per cent of the entries that may be missing from a new state of a list without a question.
+/// A new version may lack this many per cent of the entries without `force`.
 const PLAUSIBLE_LOSS_PERCENT: usize = 10;
-/// Characters of the hash in the name of a state's folder.
+/// Characters of the hash in the name of a version's folder.
 const NAME_DIGITS: usize = 12;
-/// Beginning of the names of what is not finished.
+/// Beginning of the names of unfinished folders.
 const PARTIAL: &str = ".partial-";
 
 /// A list in force.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Installed {
-    /// Which state of which list.
+    /// The list and its version.
     pub version: Version,
-    /// When this was last known to be the publisher's state, in microseconds since 1970.
+    /// The last time at which this was known to be the publisher's version, in microseconds since 1970.
     pub checked_us: i64,
     /// Names of its files.
     files: Vec<String>,
 }
 
-/// What [`Folder::install`] did to a list.
+/// The change that [`Folder::install`] made to a list.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// The state in force now.
+    /// The version in force now.
     pub version: Version,
-    /// The state in force before.
+    /// The version in force before.
     pub before: Option<Version>,
 }
 
 impl Change {
-    /// Whether another state is in force than before.
+    /// Whether the version in force has changed.
     pub fn is_new(&self) -> bool {
         self.before.as_ref().is_none_or(|before| before.sha256 != self.version.sha256)
     }
@@ -57,12 +57,12 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The lists in `path`, which need not be there yet.
+    /// The lists in `path`. The folder need not exist yet.
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -75,10 +75,10 @@ impl Folder {
         Source::ALL.iter().filter_map(|source| self.pointer(*source).transpose()).collect()
     }
 
-    /// Reads the lists in force, and checks that they are what was installed.
+    /// Reads the lists in force, and checks that their files have not changed since they were installed.
     ///
     /// # Errors
-    /// When a file is missing, damaged or changed; the message names it.
+    /// When a file is missing, damaged or changed. The message names it.
     pub fn load(&self) -> anyhow::Result<Vec<List>> {
         let load = |installed: &Installed| {
             let Installed { version, files, .. } = installed;
@@ -97,13 +97,13 @@ impl Folder {
         self.installed()?.iter().map(load).collect()
     }
 
-    /// Puts the lists that the files make up in force, one after the other, each as a whole.
+    /// Puts the lists of these files in force, one after the other, each as a whole.
     ///
-    /// What is damaged, older, or shorter by more than a tenth than what is in force is refused, the latter two unless
-    /// `force` is set: then nothing of the list changes.
+    /// Refuses a list that is damaged. Unless `force` is set, also refuses one that is older than the list in force, or
+    /// shorter by more than a tenth. If it refuses a list, nothing of that list changes.
     ///
     /// # Errors
-    /// What is refused and why, or what cannot be written.
+    /// The list that is refused and why, or the file that cannot be written.
     pub fn install(&self, files: &[(String, Vec<u8>)], force: bool, now_us: i64) -> anyhow::Result<Vec<Change>> {
         let read = lists::read(&views(files))?;
         fs::create_dir_all(&self.path).with_context(|| format!("cannot create {}", self.path.display()))?;
@@ -113,7 +113,7 @@ impl Folder {
         for List { version, .. } in read {
             let own = |file: &&(String, Vec<u8>)| lists::recognise(&view(file)) == Some(version.source);
             let own: Vec<_> = files.iter().filter(own).collect();
-            // A pointer that cannot be read is replaced, as the list that it names would be.
+            // A pointer that cannot be read is replaced, in the same way as its list.
             let before = self.pointer(version.source).ok().flatten().map(|installed| installed.version);
             if let Some(before) = before.as_ref().filter(|_| !force) {
                 plausible(before, &version)?;
@@ -143,7 +143,7 @@ impl Folder {
         }
     }
 
-    /// Writes the files of a state beside the others, and lets them appear under the state's name at once.
+    /// Writes the files of a version beside the others. They appear under the name of the version all at once.
     fn write_state(&self, version: &Version, files: &[&(String, Vec<u8>)]) -> anyhow::Result<()> {
         let folder = TempDir::with_prefix_in(PARTIAL, &self.path)?;
         for (name, bytes) in files {
@@ -157,7 +157,7 @@ impl Folder {
         }
         sync(folder.path())?;
         let target = self.path.join(state_name(version));
-        // The same state, from an earlier time; what is in it may be damaged.
+        // An earlier install of the same version. Its files may be damaged.
         if target.exists() {
             fs::remove_dir_all(&target)?;
         }
@@ -173,7 +173,7 @@ impl Folder {
         Ok(sync(&self.path)?)
     }
 
-    /// Removes the states of a list but for the one in force and the one before, which a program may be reading.
+    /// Removes all versions of a list except the one in force and the one before, which a program may be reading.
     fn remove_states(&self, now: &Version, before: Option<&Version>) -> anyhow::Result<()> {
         let kept = [Some(now), before].map(|version| version.map(state_name));
         let prefix = format!("{}-", now.source);
@@ -187,7 +187,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes what an install that was killed left; under the lock, nobody else writes.
+    /// Removes the files of a killed install. Nobody else writes while we hold the lock.
     fn remove_leftovers(&self) -> io::Result<()> {
         for item in fs::read_dir(&self.path)? {
             let item = item?;
@@ -209,7 +209,7 @@ pub fn read(path: &Path) -> anyhow::Result<(String, Vec<u8>)> {
     Ok((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), bytes))
 }
 
-/// Reads those files of a folder that belong to a list, in the order of their names.
+/// Reads the files of a folder that belong to a list, in the order of their names.
 ///
 /// # Errors
 /// When the folder or a file cannot be read, or none belongs to a list.
@@ -229,7 +229,7 @@ pub fn read_folder(folder: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     Ok(files)
 }
 
-/// The files as the readers of lists take them.
+/// The files in the form that the readers of lists need.
 pub fn views(files: &[(String, Vec<u8>)]) -> Vec<File<'_>> {
     files.iter().map(view).collect()
 }
@@ -259,7 +259,7 @@ fn state_name(version: &Version) -> String {
     format!("{}-{}", version.source, version.sha256.get(..NAME_DIGITS).unwrap_or_default())
 }
 
-/// Makes the names in a directory last.
+/// Flushes the names in a directory to the disk.
 fn sync(directory: &Path) -> io::Result<()> {
     DiskFile::open(directory)?.sync_all()
 }

@@ -1,4 +1,4 @@
-//! The lists in memory of a running server, and keeping them as new as they should be.
+//! The lists in the memory of a running server. This module keeps them up to date.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -10,9 +10,9 @@ use vultus_screening::lists::{Source, Version};
 use super::{Folder, Publishers, pull};
 use crate::{clock, config};
 
-/// How often the folder is looked at; reading which states are in force takes microseconds.
+/// How often the server looks at the folder. Reading which versions are in force takes microseconds.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
-/// How soon a list that could not be pulled is tried again.
+/// How soon the server tries again to pull a list after a failure.
 const RETRY_AFTER: Duration = Duration::from_hours(1);
 const HOUR_US: i64 = 3600 * clock::SECOND_US;
 
@@ -20,26 +20,26 @@ const HOUR_US: i64 = 3600 * clock::SECOND_US;
 #[derive(Debug)]
 pub struct Screening {
     folder: Folder,
-    /// Locked only to copy or exchange the pointer: a reload stops no query, and a query that runs keeps its lists.
+    /// Locked only to copy or replace the pointer. A reload stops no query, and a running query keeps its lists.
     current: RwLock<Arc<Screener>>,
 }
 
 impl Screening {
-    /// No lists at first: [`Screening::refresh`] loads them.
+    /// Starts without lists. [`Screening::refresh`] loads them.
     pub fn new(folder: Folder) -> Self {
         Self { folder, current: RwLock::default() }
     }
 
-    /// The lists in memory. It has no versions while there are none.
+    /// The lists in memory. There are no versions while no list is loaded.
     pub fn current(&self) -> Arc<Screener> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Loads the lists when others are in force than those in memory, and says whether it did. Blocks for as long as
-    /// that takes; queries go on with the lists of before.
+    /// If the lists in force differ from those in memory, loads them. Returns whether it did. Blocks for as long as that
+    /// takes. Queries continue with the old lists.
     ///
     /// # Errors
-    /// When a list in force cannot be read: those in memory stay.
+    /// When a list in force cannot be read. The lists in memory then stay.
     pub fn refresh(&self) -> anyhow::Result<bool> {
         let current = self.current();
         let installed = self.folder.installed()?;
@@ -52,7 +52,7 @@ impl Screening {
     }
 }
 
-/// When the lists of a running server are pulled.
+/// The schedule by which a running server pulls its lists.
 #[derive(Debug)]
 pub struct Schedule {
     publishers: Publishers,
@@ -73,7 +73,7 @@ impl Schedule {
         Ok(Some(Self { publishers, period_us: i64::from(options.lists_pull_hours) * HOUR_US, next: Instant::now() }))
     }
 
-    /// Pulls each list that was not checked for a period, unless that was tried a while ago.
+    /// Pulls each list whose last check is a period ago. After a failure, waits a while before the next try.
     async fn pull_due(&mut self, folder: &Folder) {
         if Instant::now() < self.next {
             return;
@@ -92,8 +92,8 @@ impl Schedule {
     }
 }
 
-/// Takes up lists that are installed while the server runs, and pulls by the schedule. Never ends; what goes wrong is
-/// logged, and tried again later.
+/// Loads lists that are installed while the server runs, and pulls lists by the schedule. Never ends. Logs each failure and
+/// tries again later.
 pub async fn keep(screening: Arc<Screening>, mut schedule: Option<Schedule>) {
     loop {
         if let Some(schedule) = &mut schedule {

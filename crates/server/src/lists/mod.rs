@@ -1,4 +1,4 @@
-//! Sanctions lists: fetched from their publishers, kept on disk, and searched in memory.
+//! Sanctions lists: the server fetches them from their publishers, keeps them on disk, and searches them in memory.
 
 mod folder;
 mod live;
@@ -12,10 +12,10 @@ pub use publishers::{Publishers, files};
 
 use crate::clock;
 
-/// Fetches a list and puts it in force; see [`Folder::install`] for what is refused.
+/// Fetches a list and puts it in force. [`Folder::install`] explains which lists are refused.
 ///
 /// # Errors
-/// When the list cannot be fetched, is damaged or implausible, or cannot be written. The list in force stays so.
+/// When the list cannot be fetched, is damaged or implausible, or cannot be written. The old list then stays in force.
 pub async fn pull(publishers: &Publishers, folder: &Folder, source: Source, force: bool) -> anyhow::Result<Change> {
     let files = publishers.fetch(source).await?;
     let folder = folder.clone();

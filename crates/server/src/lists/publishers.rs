@@ -1,4 +1,4 @@
-//! Where the publishers hand out their lists, and fetching from there.
+//! The addresses of the publishers' lists, and a client that fetches from there.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use anyhow::{Context as _, bail};
 use reqwest::{Client, Url};
 use vultus_screening::lists::Source;
 
-/// Longest file that is taken; the longest of today (OFAC's in XML) has 120 MB.
+/// Longest file in bytes. The longest one today (OFAC's in XML) has 120 MB.
 const MAX_BYTES: usize = 512 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Without a byte; the publishers' servers are slow at times.
+/// Longest time without a byte. The publishers' servers are sometimes slow.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// OFAC's Sanctions List Service.
@@ -42,7 +42,7 @@ pub struct Publishers {
 }
 
 impl Publishers {
-    /// With a `mirror`, the file `f` of the list `l` is fetched from `mirror/l/f`.
+    /// With a `mirror`, the client fetches the file `f` of the list `l` from `mirror/l/f`.
     ///
     /// # Errors
     /// When the mirror's address is not a URL, or the system's certificates cannot be read.
@@ -63,7 +63,7 @@ impl Publishers {
     /// Fetches the files of a list: names and contents.
     ///
     /// # Errors
-    /// When one of them is not handed out whole.
+    /// When one of them does not arrive whole.
     pub async fn fetch(&self, source: Source) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let mut fetched = Vec::new();
         for (name, address) in files(source) {
