@@ -19,8 +19,8 @@ use vultus_gallery::{Classifier, Gallery, ImpostorTail, Options, dot};
 const PROBES: usize = 2_000;
 const THREADS: usize = 2;
 
-/// Runs `search` for every probe and describes how long it took: the least time is what it takes when no other program
-/// is in the way.
+/// Runs `search` for every probe and describes how long it took. The least time is the time without load by other
+/// programs.
 fn times(probes: &[Vec<f32>], mut search: impl FnMut(&[f32])) -> String {
     let mut times: Vec<Duration> = probes.iter().map(|probe| timed(|| search(probe)).1).collect();
     times.sort_unstable();

@@ -19,7 +19,7 @@ pub(crate) struct Odds {
     pub slope: f64,
 }
 
-/// The scores of the candidates for a probe, and which of them it was; nothing for somebody else.
+/// The scores of the candidates for a probe, and which of them is right. `None` if the probe is somebody else.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Observation {
     pub scores: Vec<f32>,

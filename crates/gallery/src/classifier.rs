@@ -1,11 +1,11 @@
-//! Open-set identification: who is on a probe, and how probable is it that it is nobody of the collection?
+//! Open-set identification: who is on a probe? And how probable is it that the probe shows no member of the collection?
 //!
-//! A fit looks at the collection itself. Embeddings are taken out one by one and searched for: against the rest of their
-//! subject they show how genuine scores are distributed, and without their subject how high a stranger scores in this
-//! collection. From these, the odds of a score follow. Measured on the wild set (30 splits, 3 images enrolled for each
+//! A fit looks at the collection itself. It takes embeddings out one by one and searches for them. Against the rest of
+//! their subject, they show the distribution of genuine scores. Without their subject, they show how high a stranger scores
+//! in this collection. The odds of a score follow from both. Measured on the wild set (30 splits, 3 images enrolled for each
 //! of 30 people, all other images as probes): 96 % of the answers are right, calibration error 3.3 %; on LFW (439 people)
-//! 99 % and 2.1 %. With 1 or 2 images enrolled, or with 2 or 10 people, the error stays between 1.2 and 4.5 %. That is with
-//! about as many probes of strangers as of members; where strangers are rarer, more of the answers are right than said.
+//! 99 % and 2.1 %. With 1 or 2 images enrolled, or with 2 or 10 people, the error stays between 1.2 and 4.5 %. There were
+//! about as many probes of strangers as of members. If strangers are rarer, more answers are right than the confidence says.
 
 use std::hash::Hash;
 
@@ -19,35 +19,35 @@ use crate::impostors::ImpostorTail;
 use crate::prior::{self, CANDIDATES};
 use crate::tails::tails;
 
-/// Subjects that a probability depends on: the most similar ones.
+/// Number of most similar subjects that a probability depends on.
 pub const SHORTLIST: usize = CANDIDATES;
-/// Embeddings that are taken out and searched for.
+/// Embeddings to take out and search for.
 const SAMPLE: usize = 1_000;
-/// Observations that the usual distributions of the model count for, of each class, beside those of the collection.
+/// The weight of the model's usual distributions, as a number of observations of each class beside those of the collection.
 const PRIOR_WEIGHT: f64 = 30.0;
-/// What the score loses where the probe is a rejected one once more: more than the best score there is. A look-alike of the
-/// rejected probe loses the share by which it is nearer to that probe than to the subject.
+/// Loss of the score if the probe is the rejected one again: more than the best possible score. A similar probe loses the
+/// share by which it is nearer to the rejected probe than to the subject.
 const REJECTION: f32 = 1.0;
-/// Least distance, in cosine, that such a share is of.
+/// Least distance, in cosine, that this share is taken of.
 const REJECTION_DISTANCE: f32 = 0.05;
 
 /// Feedback: a probe was not this subject.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rejection<S> {
-    /// Who it was not.
+    /// The subject that the probe did not show.
     pub subject: S,
     /// The embedding of the probe, of unit length.
     pub probe: Vec<f32>,
 }
 
-/// What a fit takes into account beside the embeddings.
+/// The inputs of a fit besides the embeddings.
 #[derive(Debug, Clone)]
 pub struct Options<S> {
-    /// Whether the answer can be that it is nobody; otherwise it is the best candidate with its probability.
+    /// Whether the answer can be "nobody". Otherwise the answer is the best candidate with its probability.
     pub unknowns: bool,
     /// Scores of different people under the model.
     pub impostors: ImpostorTail,
-    /// Probes that were not somebody.
+    /// Rejections: probes that did not show a certain subject.
     pub rejections: Vec<Rejection<S>>,
     /// Threads to use.
     pub threads: usize,
@@ -55,8 +55,8 @@ pub struct Options<S> {
 
 /// The statistics of a collection by which a search result becomes a probability. Serialise it to keep a fit.
 ///
-/// It stays valid when embeddings come and go: subjects that it does not know are judged by the statistics of the whole
-/// collection, and the larger number of subjects is taken into account.
+/// It stays valid when embeddings come and go. It judges unknown subjects by the statistics of the whole collection, and
+/// takes the larger number of subjects into account.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Classifier<S> {
     unknowns: bool,
@@ -78,7 +78,7 @@ pub struct Classifier<S> {
 /// A subject who might be on the probe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity<S> {
-    /// Who.
+    /// The subject.
     pub subject: S,
     /// Cosine between the probe and the most similar embedding of this subject, -1 to 1.
     pub cosine: f32,
@@ -86,7 +86,7 @@ pub struct Identity<S> {
     pub probability: f32,
 }
 
-/// Who might be on a probe.
+/// The subjects who might be on a probe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identification<S> {
     /// The most probable subjects, most probable first.
@@ -148,9 +148,9 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
         self.population
     }
 
-    /// Who might be on a probe of unit length: at most `limit` candidates and the probability that it is nobody.
+    /// The subjects who might be on a probe of unit length: at most `limit` candidates and the probability that it is nobody.
     ///
-    /// `gallery` is the one of the fit with whatever was changed since.
+    /// `gallery` is the gallery of the fit, with all changes since then.
     ///
     /// # Panics
     /// When `probe` does not have the dimension of the gallery.
@@ -179,7 +179,7 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
     }
 
     /// How alike a subject is to each of the probes, for [`Classifier::identify`]. `embeddings` are all of the subject, the one
-    /// added last at the end; all vectors are of unit length and one dimension. Nothing for a subject without embeddings.
+    /// added last at the end. All vectors have unit length and the same dimension. `None` for a subject without embeddings.
     pub fn score(&self, subject: &S, embeddings: &[&[f32]], probes: &[&[f32]]) -> Vec<Scored<S>> {
         let newest_first = embeddings.iter().rev().map(|embedding| embedding.to_vec());
         let Some(portrait) = Portrait::of(newest_first, self.tightness) else { return Vec::new() };
@@ -191,9 +191,9 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
         probes.iter().map(score).collect()
     }
 
-    /// Who might be on a probe: at most `limit` candidates and the probability that it is nobody. `scored` are those who are most
-    /// similar to the probe, as a search elsewhere found them: all of a collection of `population` subjects, or at least
-    /// [`SHORTLIST`].
+    /// The subjects who might be on a probe: at most `limit` candidates and the probability that it is nobody. `scored` are
+    /// the subjects that another search found most similar to the probe: all of a collection of `population` subjects, or
+    /// at least [`SHORTLIST`].
     pub fn identify(&self, mut scored: Vec<Scored<S>>, population: usize, limit: usize) -> Identification<S> {
         scored.sort_by(|a, b| b.cosine.total_cmp(&a.cosine));
         scored.truncate(limit.max(CANDIDATES));
@@ -217,7 +217,7 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
     fn identification(&self, mut scored: Vec<Scored<S>>, subjects: usize, limit: usize) -> Identification<S> {
         // Stable, so that equal scores stay in the order of the search.
         scored.sort_by(|a, b| b.score.total_cmp(&a.score));
-        // In a larger collection a stranger finds somebody more alike, so that the same score says less.
+        // In a larger collection a stranger finds a more similar subject, so the same score means less.
         let typical = |subjects: usize| self.impostors.threshold(0.5, subjects.max(1));
         let shift = typical(subjects) - typical(self.population);
         let scores: Vec<f32> = scored.iter().map(|scored| scored.score - shift).collect();
@@ -231,7 +231,7 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
         Identification { candidates, unknown: unknown as f32, unknowns: self.unknowns }
     }
 
-    /// The score of a search result for a probe, without the row `skip`; nothing if the subject has no other.
+    /// The score of a search result for a probe, without the row `skip`. `None` if the subject has no other.
     fn scored(&self, gallery: &Gallery<S>, probe: &[f32], found: (u32, f32), skip: Option<u32>) -> Option<Scored<S>> {
         let (position, cosine) = found;
         let portrait = Portrait::new(gallery, position, skip, self.tightness)?;
@@ -250,13 +250,13 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
         Scored { subject, cosine: evidence.best, score: evidence.score(tail) }
     }
 
-    /// A candidate for a probe, less what feedback takes away.
+    /// A candidate for a probe, after feedback has lowered its score.
     fn without_rejected(&self, probe: &[f32], mut scored: Scored<S>) -> Scored<S> {
         scored.score -= self.rejection(probe, &scored);
         scored
     }
 
-    /// What feedback takes away from the score of a candidate.
+    /// The amount by which feedback lowers the score of a candidate.
     fn rejection(&self, probe: &[f32], scored: &Scored<S>) -> f32 {
         let rejections = self.rejections.iter().filter(|rejection| rejection.subject == scored.subject);
         let comparable = rejections.filter(|rejection| rejection.probe.len() == probe.len());
@@ -277,8 +277,8 @@ impl<S: Clone + Eq + Hash + Ord + Sync> Classifier<S> {
 
     /// Searches for embeddings of the collection as if they were not in it, and as if their subject were not.
     ///
-    /// Genuine and unknown probes weigh the same in all: of how many probes are of strangers in practice nothing is
-    /// known. The fewer observations the collection gives, the more the usual distributions count.
+    /// All genuine probes together weigh as much as all unknown ones, because we do not know how many probes show strangers
+    /// in practice. The fewer observations the collection gives, the more the usual distributions count.
     fn observations(&self, gallery: &Gallery<S>, sample: &[usize], threads: usize) -> Vec<Observation> {
         let values: Vec<Vec<f32>> = sample.iter().map(|slot| gallery.rows.values(*slot).collect()).collect();
         let probes: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();

@@ -1,17 +1,17 @@
-//! What speaks for a subject being on a probe.
+//! The evidence that a subject is on a probe.
 
 use std::hash::Hash;
 
 use crate::distance::dot;
 use crate::gallery::Gallery;
 
-/// Embeddings of a subject that are looked at; more add little and take time.
+/// Most embeddings of a subject to look at. More add little and take time.
 const EMBEDDINGS: usize = 16;
-/// How much pairs the mean of the collection counts for in the tightness of a subject.
+/// Weight of the collection's mean in the tightness of a subject, as a number of pairs.
 const TIGHTNESS_PRIOR: f32 = 1.0;
 /// Weight of the best embedding beside that of the mean of all embeddings of a subject.
 const BEST: f32 = 0.5;
-/// Weight of a subject's tightness: loose subjects attract everybody's best embedding less than their mean suggests.
+/// Weight of a subject's tightness: loose subjects attract other people's best embeddings less than their mean suggests.
 const TIGHTNESS: f32 = 0.15;
 /// Weight of the cosines that other people reach with a subject.
 const TAIL: f32 = 0.3;
@@ -28,7 +28,7 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// One number, in the range of a cosine: how much more alike than the subject's usual impostors.
+    /// One number in the range of a cosine: how much more similar the probe is than the subject's usual impostors.
     ///
     /// The weights come from logistic regression and a coarse grid around it. Open-set identification of the wild set
     /// (30 splits) and of LFW (3), 3 images enrolled, detection rate at a false positive rate of 1 % and 0.1 %: the best
@@ -53,7 +53,7 @@ pub(crate) struct Portrait {
 }
 
 impl Portrait {
-    /// The embeddings of the subject at a position without the row `skip`; nothing if there are no others.
+    /// The embeddings of the subject at a position without the row `skip`. `None` if there are no others.
     pub fn new<S: Clone + Eq + Hash>(
         gallery: &Gallery<S>,
         position: u32,
@@ -64,7 +64,7 @@ impl Portrait {
         Self::of(slots.map(|slot| gallery.rows.values(slot as usize).collect()), usual_tightness)
     }
 
-    /// The embeddings of a subject, the one added last first; nothing if there are none.
+    /// The embeddings of a subject, the one added last first. `None` if the subject has none.
     pub fn of(embeddings: impl Iterator<Item = Vec<f32>>, usual_tightness: f32) -> Option<Self> {
         let rows: Vec<Vec<f32>> = embeddings.take(EMBEDDINGS).collect();
         let pairs = (rows.len() * rows.len().saturating_sub(1) / 2) as f32;
@@ -86,8 +86,8 @@ impl Portrait {
         Evidence { best, mean: mean.clamp(-1.0, 1.0), tightness: self.tightness }
     }
 
-    /// What a comparison would give if the subject had one embedding more: their mean would be shorter for the same
-    /// cosines. Without it, taking embeddings out one by one makes subjects look less alike to themselves than they are.
+    /// The result of a comparison if the subject had one embedding more: the mean would be shorter for the same cosines.
+    /// Without this, a fit that takes embeddings out one by one makes subjects look less similar to themselves than they are.
     pub fn with_one_more(&self, evidence: Evidence) -> Evidence {
         let length = |count: f32| ((1.0 + (count - 1.0) * self.tightness.clamp(0.0, 1.0)) / count).sqrt();
         let count = self.rows.len() as f32;

@@ -1,5 +1,5 @@
-//! Vectors to people: an in-memory index over the embeddings of one collection, which can always be rebuilt from the
-//! rows that it was made of, and the statistics that turn what it finds into probabilities.
+//! Vectors to people: an index in memory over the embeddings of one collection, and the statistics that turn its search
+//! results into probabilities. The index can always be built again from its rows.
 
 mod approximate;
 mod axes;

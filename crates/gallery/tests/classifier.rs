@@ -1,4 +1,4 @@
-//! What an open-set classifier tells about probes of members and of strangers.
+//! The answers of an open-set classifier for probes of members and of strangers.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! What a gallery answers, compared with a search that looks at everything in the plainest way.
+//! The answers of a gallery, compared with a plain search through everything.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,8 +1,8 @@
 //! Two-dimensional barcodes on photos: PDF417 on the backs of licences, and QR codes.
 //!
-//! The decoder wants a symbol that is nearly upright and large enough, and binarised well, so a picture is tried in
-//! several forms, likeliest first. The tilt is measured from the edges of the picture, not searched. The work is bounded
-//! by the number of pixels looked at, so a picture without a symbol costs a known time.
+//! The decoder needs a symbol that is nearly upright, large enough and binarised well. So it gets several forms of a
+//! picture, the most promising first. The tilt is measured from the edges of the picture, not searched. A limit on the
+//! pixels bounds the work, so a picture without a symbol costs a known time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,7 +21,7 @@ pub enum Symbology {
     QrCode,
 }
 
-/// Pixels looked at before a picture is given up, over all forms of it: about a second.
+/// Pixels to look at before giving up a picture, over all its forms: about a second.
 const MAX_PIXELS: usize = 60_000_000;
 
 /// A form of the picture is never larger than this; a 12-megapixel photo of a whole card still has 3 pixels a module.
@@ -58,7 +58,7 @@ pub fn read(image: &Image, symbology: Symbology) -> Option<String> {
     None
 }
 
-/// One try. The decoder is a port with many index computations, and what it gets is hostile: a panic in it means that
+/// One try. The decoder is a port with many index computations, and its input may be hostile. A panic in it means that
 /// there is nothing to read.
 fn decode(pixels: Vec<u8>, form: &Grey, symbology: Symbology) -> Option<String> {
     let format = match symbology {

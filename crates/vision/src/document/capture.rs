@@ -13,7 +13,7 @@ use crate::resample::Resampler;
 pub struct Fact {
     /// The measured value. `None` if it could not be measured.
     pub value: Option<f32>,
-    /// Whether that is enough.
+    /// Whether the value is good enough.
     pub verdict: Verdict,
     /// A sentence for the photographer.
     pub reason: String,
@@ -32,7 +32,7 @@ pub struct Facts {
     pub coverage: Fact,
 }
 
-/// Part of the picture that a document should cover, as the API's documentation asks for.
+/// Part of the picture that a document should cover, as the API's documentation recommends.
 const MIN_COVERAGE: f32 = 0.8;
 
 /// Blur from which on small print is lost. On the drawn card of the tests, 0.3 as drawn and 0.6 after a Gaussian blur of
@@ -129,7 +129,7 @@ fn blur_along(grey: &Grey, dx: usize, dy: usize) -> f32 {
     if differences <= f32::EPSILON { 1.0 } else { 1.0 - lost / differences }
 }
 
-/// Burnt out cells of a grid. White paper is as bright as glare, so on documents that are white all over it is not told.
+/// Burnt out cells of a grid. White paper is as bright as glare, so glare is not reported for documents that are all white.
 fn glare(image: &Image) -> Fact {
     const CELL: usize = 16;
     const BURNT: u8 = 252;

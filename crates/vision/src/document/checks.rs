@@ -1,5 +1,5 @@
-//! Checks of a document as pure functions of the evidence and a date. Each gives pass, fail or not applicable, and a
-//! sentence that says why.
+//! Checks of a document, as pure functions of the evidence and a date. A check passes, fails or does not apply, and gives the
+//! reason in a sentence.
 
 use super::aamva::Licence;
 use super::copy::CopySigns;
@@ -18,7 +18,7 @@ pub struct Evidence<'e> {
     pub lines: &'e [String],
     /// The fields that were taken from all sources.
     pub fields: &'e [Field],
-    /// What the document is, as far as it says so.
+    /// The type of the document, if it is known.
     pub document_type: Option<DocumentType>,
     /// Signs of a copy in the picture.
     pub copy: Option<CopySigns>,
@@ -51,7 +51,7 @@ pub enum Check {
     Original,
 }
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It holds.
@@ -62,12 +62,12 @@ pub enum Verdict {
     NotApplicable,
 }
 
-/// A check, how it came out, and why.
+/// A check, its result and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The kind of the check.
     pub check: Check,
-    /// How it came out.
+    /// The result.
     pub verdict: Verdict,
     /// A sentence for people.
     pub reason: String,
@@ -130,7 +130,7 @@ fn already_valid(evidence: &Evidence<'_>, today: Date) -> Outcome {
     }
 }
 
-/// The date of a field, which is of another source where the machine readable ones have none.
+/// The date of a field. Another source gives it if the machine readable ones have none.
 fn printed_date(evidence: &Evidence<'_>, kind: Kind) -> Option<Date> {
     let field = evidence.fields.iter().find(|field| field.kind == kind)?;
     Date::from_yyyymmdd(&field.value.replace('-', ""))

@@ -1,6 +1,6 @@
-//! Signs that a picture is not of the document itself but of a copy of it: no colour, as of a photocopy, or the pixel
-//! grid of a screen. They are evidence, not proof: a colour print shows neither, a document may be grey, and a picture
-//! that was shrunk has lost the grid.
+//! Signs that a picture shows a copy and not the document itself: no colour, as in a photocopy, or the pixel grid of a
+//! screen. They are evidence, not proof. A colour print shows neither, a document may be grey, and a picture that was made
+//! smaller has lost the grid.
 
 use super::grey::Grey;
 use crate::image::Image;
@@ -15,10 +15,10 @@ pub struct CopySigns {
     pub grid: f32,
 }
 
-/// Below this spread there is no colour but noise.
+/// A spread below this is noise and not colour.
 const MIN_COLOUR: f32 = 4.0;
 
-/// From this part on a grid is not that of a pattern on the document.
+/// A grid over at least this part is not a pattern of the document.
 const MAX_GRID: f32 = 0.3;
 
 impl CopySigns {

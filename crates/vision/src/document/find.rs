@@ -1,17 +1,17 @@
 //! Finds the document: the quadrilateral whose four sides have the most support from edges.
 //!
-//! Lines are found by a Hough transform in which an edge pixel votes only for directions near its own; then every two
-//! pairs of opposite lines make a quadrilateral, and its sides are walked. A document is the largest thing with four
-//! straight sides that a picture for verification shows, so size counts too.
+//! A Hough transform finds lines: each edge pixel votes only for directions near its own. Every two pairs of opposite
+//! lines then make a quadrilateral, whose sides are checked for edges. In a picture for verification, the document is the
+//! largest thing with four straight sides, so the size counts too.
 
 use crate::geometry::{Point, Rect};
 use crate::image::Image;
 use crate::resample::Resampler;
 
-/// Longer side of the picture that is searched, in pixels: document edges are long, and text is blurred away.
+/// Longer side of the picture to search, in pixels. Document edges are long, and text is blurred away at this size.
 const SIDE: u32 = 360;
 
-/// Part of the picture that a document covers, at least.
+/// Least part of the picture that a document covers.
 const MIN_AREA: f32 = 0.12;
 
 /// Long side over short side: from open passports and their pages (1.42) to cards (1.59), with what perspective does.
@@ -23,7 +23,7 @@ const MIN_SIDE_SUPPORT: f32 = 0.5;
 const MIN_SUPPORT: f32 = 0.72;
 
 /// Finds the corners of the document in pixels of the picture, clockwise from the one that lies nearest to the upper
-/// left; `None` when nothing looks like one, as where the document fills the picture.
+/// left. `None` if nothing looks like a document, for example if the document fills the picture.
 pub fn find(resampler: &mut Resampler, image: &Image) -> Option<[Point; 4]> {
     let scale = image.width().max(image.height()) as f32 / SIDE as f32;
     let size = |length: u32| ((length as f32 / scale).round() as u32).max(1);
@@ -89,7 +89,7 @@ impl Edges {
         let strengths: Vec<f32> = gradients.iter().map(|(gx, gy)| gx.hypot(*gy)).collect();
         let strength = |at: usize| strengths[at];
         let mut sorted = strengths.clone();
-        // A document and its background differ by few levels at times; texture decides what is little here.
+        // A document and its background sometimes differ by few levels. The texture decides which difference is small here.
         let middle = sorted.len() * 3 / 4;
         let threshold = sorted.select_nth_unstable_by(middle, f32::total_cmp).1.clamp(6.0, 40.0);
         let mut normals = vec![(0.0, 0.0); gradients.len()];
@@ -169,8 +169,8 @@ impl Edges {
             && area(corners) >= MIN_AREA * self.area()
     }
 
-    /// How well the sides lie on edges of their direction, strong ones counting up to twice as much as weak ones, 0 to 1;
-    /// `None` when too little of them does.
+    /// How well the sides lie on edges of their direction, 0 to 1. Strong edges count up to twice as much as weak ones.
+    /// `None` if too small a part of the sides lies on edges.
     fn support(&self, corners: &[Point; 4]) -> Option<f32> {
         let sides: [(f32, f32); 4] = std::array::from_fn(|i| self.side_support(corners[i], corners[(i + 1) % 4]));
         let part = sides.iter().map(|side| side.0).sum::<f32>() / 4.0;
@@ -243,7 +243,7 @@ fn pairs(lines: &[Line], shorter: f32) -> Vec<(Line, Line)> {
     lines.iter().enumerate().flat_map(with_later).collect()
 }
 
-/// The quadrilateral between two pairs, its corners in order around it; `None` when they do not cross, or twist.
+/// The quadrilateral between two pairs, its corners in order around it. `None` if the lines do not cross, or if it is twisted.
 fn corners((a, b): &(Line, Line), (c, d): &(Line, Line)) -> Option<[Point; 4]> {
     let corners = [a.crossing(*c)?, a.crossing(*d)?, b.crossing(*d)?, b.crossing(*c)?];
     let turn = |i: usize| {

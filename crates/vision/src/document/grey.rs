@@ -44,8 +44,8 @@ impl Grey {
         upper * (1.0 - fy) + lower * fy
     }
 
-    /// The whole picture turned by `angle` degrees (counterclockwise content turn of a positive angle is undone) about
-    /// its middle, and scaled; what lay outside is the nearest edge.
+    /// The whole picture, scaled and turned by `angle` degrees about its middle (a positive angle undoes a counterclockwise
+    /// turn of the content). Pixels from outside take the value of the nearest edge.
     pub fn turned(&self, angle: f32, scale: f32) -> Grey {
         let (sin, cos) = angle.to_radians().sin_cos();
         let (width, height) = (self.width as f32, self.height as f32);

@@ -1,5 +1,5 @@
-//! Which of the text lines are the machine readable zone: two or three long lines of equal length, close together and
-//! parallel. Every such group is a candidate; reading decides.
+//! Finds the text lines that can be the machine readable zone: two or three long lines of equal length, close together and
+//! parallel. Every such group is a candidate. Reading decides.
 
 use super::text::TextBox;
 

@@ -1,4 +1,4 @@
-//! Which way round lines run, for documents without a machine readable zone.
+//! The direction of the lines, for documents without a machine readable zone.
 
 use super::ocr::strip;
 use super::text::TextBox;

@@ -10,7 +10,7 @@ use crate::resample::Resampler;
 pub struct Portrait {
     /// The face, in pixels of the document.
     pub face: Face,
-    /// The face with hair and neck as far as the document goes, at most 512 pixels a side.
+    /// The face with hair and neck, as far as the document shows them, at most 512 pixels a side.
     pub chip: Image,
 }
 

@@ -1,5 +1,5 @@
-//! The facade: reads the printed text of a document. Made for one thread, and loaded only where documents are read: the
-//! networks of [`Engine`](crate::Engine) are others.
+//! The facade: reads the printed text of a document. It is made for one thread, and loaded only if documents are read. It has
+//! other networks than [`Engine`](crate::Engine).
 
 use std::f32::consts::FRAC_PI_2;
 
@@ -21,9 +21,9 @@ use crate::resample::Resampler;
 /// A line of the printed text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextLine {
-    /// Where it is.
+    /// Its box.
     pub position: TextBox,
-    /// What it says.
+    /// Its text.
     pub text: String,
     /// Mean probability of its characters.
     pub confidence: f32,
@@ -34,8 +34,8 @@ pub struct TextLine {
 pub struct Document {
     /// The document alone, its text upright but for a tilt of less than 45 degrees.
     pub image: Image,
-    /// Its corners in the picture, clockwise from its own upper left. `None` when they were not found: `image` is then
-    /// the whole picture.
+    /// Its corners in the picture, clockwise from its own upper left. `None` if they were not found. `image` is
+    /// then the whole picture.
     pub corners: Option<[Point; 4]>,
     /// The machine readable zone, if there is one.
     pub zone: Option<Zone>,
@@ -43,7 +43,7 @@ pub struct Document {
     pub lines: Vec<TextLine>,
 }
 
-/// What is taken for the document: its pixels, and what was found on them before the lines are read.
+/// A candidate for the document: its pixels, and everything found on them before the lines are read.
 struct Page {
     image: Image,
     corners: Option<[Point; 4]>,
@@ -103,7 +103,7 @@ impl Reader {
         Ok(Self { resampler: Resampler::default(), detector, orientation, recogniser, alphabet })
     }
 
-    /// Finds and reads the machine readable zone; `today` decides the centuries. `None` when there is none. A zone with
+    /// Finds and reads the machine readable zone; `today` decides the centuries. `None` if there is no zone. A zone with
     /// failed check digits is a result: see [`checks`](super::mrz::Mrz::checks).
     ///
     /// # Errors
@@ -143,8 +143,8 @@ impl Reader {
         Ok(Document { image, corners, zone, lines })
     }
 
-    /// The document that was found in the picture, or the whole picture where that says more: a quadrilateral can be a
-    /// part of a document, or another thing altogether.
+    /// The document that was found in the picture, or the whole picture if that has more text: a quadrilateral can be a part
+    /// of a document, or something else.
     fn page(&mut self, image: &Image, today: Date) -> Result<Page, Error> {
         let Some(corners) = find(&mut self.resampler, image) else {
             return self.look(image.clone(), None, today);

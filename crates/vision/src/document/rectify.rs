@@ -1,14 +1,14 @@
-//! The document alone: a quadrilateral of a picture as an upright rectangle, and quarter turns.
+//! Cuts the document out: turns a quadrilateral of a picture into an upright rectangle. Also quarter turns.
 
 use crate::geometry::{Point, sample};
 use crate::image::Image;
 
-/// Longer side of a rectified document in pixels, at most: twice what reading needs.
+/// Most pixels of the longer side of a rectified document: twice what reading needs.
 const MAX_SIDE: f32 = 2400.0;
 
-/// The part of `image` between four corners (clockwise from the upper left) as a rectangle. Its sides are as long as the
-/// longer of the two that become one, so no detail is lost; the aspect ratio of a document seen from the side is off by
-/// a few per cent.
+/// The part of `image` between four corners (clockwise from the upper left) as a rectangle. Each side is as long
+/// as the longer of two opposite sides, so no detail is lost. The aspect ratio of a document seen from the side is off by a
+/// few per cent.
 pub fn rectify(image: &Image, corners: &[Point; 4]) -> Image {
     let [a, b, c, d] = *corners;
     let (width, height) = (a.distance(b).max(d.distance(c)), a.distance(d).max(b.distance(c)));
@@ -68,7 +68,7 @@ impl Perspective {
         let (dx1, dx2, dx3) = (b.x - c.x, d.x - c.x, a.x - b.x + c.x - d.x);
         let (dy1, dy2, dy3) = (b.y - c.y, d.y - c.y, a.y - b.y + c.y - d.y);
         let determinant = dx1 * dy2 - dx2 * dy1;
-        // Corners on one line have no such map; any answer is as good, as long as it is finite.
+        // There is no such map for corners on one line. Any finite answer will do.
         let determinant = if determinant.abs() < f32::EPSILON { f32::EPSILON } else { determinant };
         let g = (dx3 * dy2 - dx2 * dy3) / determinant;
         let h = (dx1 * dy3 - dx3 * dy1) / determinant;

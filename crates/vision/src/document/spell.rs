@@ -1,8 +1,8 @@
 //! A line of a known format from the steps of the recognition network: the likeliest text with exactly the format's
 //! number of characters, each allowed at its position (Viterbi over CTC paths).
 //!
-//! The plain reading of a CTC network miscounts runs of fillers and mixes up O and 0; the format knows both. One rule of
-//! Doc 9303 is used besides the classes of the positions: three fillers end a name, and only fillers follow.
+//! The plain reading of a CTC network miscounts runs of fillers and confuses O and 0. The format knows both. Besides the
+//! classes of the positions, one rule of Doc 9303 is used: three fillers end a name, and only fillers follow.
 
 use super::mrz::Format;
 use super::mrz::layout::{Class, Field, Layout};
@@ -70,11 +70,11 @@ const FROM_BLANK: u8 = 0x80;
 pub enum Positions {
     /// Those of the format.
     Restricted,
-    /// The same, and letters where the format has digits: what is printed on a document that is not as the format says.
+    /// The same, and letters where the format has digits, for documents that are not printed by the format.
     LettersForDigits,
 }
 
-/// The likeliest text of line `line` of `format`; `None` when there are fewer steps than characters.
+/// The likeliest text of line `line` of `format`. `None` if there are fewer steps than characters.
 pub fn spell(steps: &Steps, format: Format, line: usize, positions: Positions) -> Option<Spelling> {
     let length = format.size().1;
     let count = steps.0.len();

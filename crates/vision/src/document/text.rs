@@ -1,5 +1,5 @@
-//! Where lines of text are: the segmentation network of PP-OCR (differentiable binarisation, Liao et al. 2020) and the
-//! boxes around what it marks.
+//! Finds lines of text: the segmentation network of PP-OCR (differentiable binarisation, Liao et al. 2020), and boxes around
+//! the regions that it marks.
 
 use super::rectify::turned_point;
 use crate::error::Error;
@@ -14,7 +14,7 @@ use crate::resample::{Resampler, planes};
 pub struct TextBox {
     /// The middle.
     pub center: Point,
-    /// Direction of the line in radians, clockwise from rightwards; the text may run either way along it.
+    /// Direction of the line in radians, clockwise from rightwards. The text may run either way along it.
     pub angle: f32,
     /// Length along the line.
     pub width: f32,
@@ -64,8 +64,8 @@ impl TextBox {
     }
 }
 
-/// From this probability on a pixel is text; mean needed inside a box; growth of a box relative to area over perimeter
-/// (the network marks a shrunk core of each line). The values that the network's publishers use.
+/// Least probability of a text pixel; least mean inside a box; growth of a box relative to area over perimeter (the network
+/// marks a shrunk core of each line). The network's publishers use these values.
 const PIXEL: f32 = 0.3;
 const MEAN: f32 = 0.5;
 const GROWTH: f32 = 1.6;
@@ -86,7 +86,7 @@ impl TextDetector {
     /// Finds all lines; `side` is the longer side of the network's input in pixels.
     ///
     /// # Errors
-    /// [`Error::Inference`] when the runtime fails, [`Error::Model`] when the output is no map of the input's size.
+    /// [`Error::Inference`] when the runtime fails, [`Error::Model`] when the output is not a map of the input's size.
     pub fn detect(&mut self, resampler: &mut Resampler, image: &Image, side: u32) -> Result<Vec<TextBox>, Error> {
         let longer = image.width().max(image.height()) as f32;
         let fit = |length: u32| ((length as f32 * side as f32 / longer / 32.0).round() as u32).max(1) * 32;
@@ -120,7 +120,7 @@ fn boxes(map: &[f32], width: usize, scale: (f32, f32)) -> Vec<TextBox> {
     moved.iter().map(|(points, mean)| around(points, *mean, page, pixel)).filter(|b| b.height >= 3.0 * pixel).collect()
 }
 
-/// 8-connected parts of the pixels that are text, as indices; the smallest are noise.
+/// 8-connected parts of the text pixels, as indices. The smallest parts are noise and left out.
 fn components(map: &[f32], width: usize) -> Vec<Vec<usize>> {
     const MIN_PIXELS: usize = 12;
     let height = map.len() / width;
@@ -152,7 +152,7 @@ fn components(map: &[f32], width: usize) -> Vec<Vec<usize>> {
     parts
 }
 
-/// Angle of the principal axis and its standard deviation; `None` for parts that are not clearly longer than high.
+/// Angle of the principal axis and its standard deviation. `None` for parts that are not clearly longer than high.
 fn long_axis(points: &[Point]) -> Option<(f32, f32)> {
     const MIN_ELONGATION: f32 = 4.0;
     let mean = Point::mean(points.iter().copied());

@@ -1,5 +1,5 @@
-//! The machine readable zone among the lines of a picture: every group of lines that can be one is read as such, with
-//! the characters that its format allows, and check digits decide.
+//! Finds the machine readable zone among the lines of a picture. Every group of lines that can be a zone is read with the
+//! characters that its format allows. The check digits decide.
 
 use super::date::Date;
 use super::locate;
@@ -13,33 +13,33 @@ use crate::image::Image;
 /// A machine readable zone as found in a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Zone {
-    /// What it says.
+    /// The parsed zone.
     pub mrz: Mrz,
     /// Where its lines are, from the first to the last, turned so that they read from left to right.
     pub lines: Vec<TextBox>,
-    /// Mean log probability of a character of the reading, at most 0; nearer to 0 is surer.
+    /// Mean log probability of a character of the reading, at most 0. Nearer to 0 means surer.
     pub score: f32,
 }
 
 /// Widths, in pixels of the recogniser's input, at which a line of a zone is read: two or three steps a character. The
-/// later ones are for readings in which digits fail or that are not sure; broader lines cost more.
+/// later widths are for readings that are unsure or in which digits fail. Broader lines cost more.
 const LINE_WIDTHS: [u32; 3] = [720, 960, 1320];
 
-/// A reading below this score is no zone, or one upside down.
+/// A reading below this score is not a zone, or it is upside down.
 const MIN_SCORE: f32 = -0.9;
 
-/// From this score on a reading whose digits hold needs no second one, and no other one is tried upside down.
+/// Least score of a reading whose digits hold, so that it needs no second reading and no reading upside down.
 const SURE_SCORE: f32 = -0.15;
 
-/// From this score on failed digits are printed so, and reading again would not change them.
+/// From this score on, failed digits are really printed that way. Reading again would not change them.
 const CLEAR_SCORE: f32 = -0.05;
 
-/// How much likelier, a character, a reading with letters in the places of digits has to be to count where digits fail:
-/// the document is then printed so.
+/// If digits fail, a reading with letters in the places of digits counts if it is likelier by this much for each character.
+/// The document is then printed that way.
 const LETTERS_ADVANTAGE: f32 = 0.05;
 
 impl Reader {
-    /// The zone among these lines of the picture; the first whose digits hold, else the surest.
+    /// The zone among these lines of the picture: the first one whose digits hold, else the surest.
     pub(super) fn mrz_among(&mut self, image: &Image, boxes: &[TextBox], today: Date) -> Result<Option<Zone>, Error> {
         let mut best: Option<Zone> = None;
         let groups = locate::groups(boxes);
@@ -62,7 +62,7 @@ impl Reader {
         Ok(best)
     }
 
-    /// Reads lines as a zone, at a second width if digits fail at the first; the better reading counts.
+    /// Reads lines as a zone, at a second width if digits fail at the first. The better reading counts.
     fn zone(&mut self, image: &Image, lines: &[TextBox], today: Date) -> Result<Option<Zone>, Error> {
         let mut best: Option<Zone> = None;
         for width in LINE_WIDTHS {

@@ -1,6 +1,6 @@
 //! The element identifiers of the AAMVA card design standard, versions 1 to 10, and the issuers' numbers.
 
-/// What the element with this three-letter identifier is; `None` for the jurisdictions' own (`Z..`) and unknown ones.
+/// The meaning of the element with this three-letter identifier. `None` for the jurisdictions' own (`Z..`) and unknown ones.
 pub fn name(id: &str) -> Option<&'static str> {
     ELEMENTS.iter().find(|(known, _)| *known == id).map(|(_, name)| *name)
 }

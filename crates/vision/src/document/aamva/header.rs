@@ -3,7 +3,7 @@
 use super::super::date::digits;
 use super::elements::jurisdiction;
 
-/// What stands before the elements.
+/// The part before the elements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// Issuer identification number, six digits.
@@ -12,7 +12,7 @@ pub struct Header {
     pub jurisdiction: Option<&'static str>,
     /// Version of the standard, 0 to 99; 1 to 10 are published.
     pub version: u8,
-    /// The issuer's own version; absent before version 2.
+    /// The issuer's own version. Absent before version 2.
     pub issuer_version: Option<u8>,
     /// Subfile types of the directory, such as `DL`, `ID` and `ZC`.
     pub subfiles: Vec<String>,

@@ -2,7 +2,7 @@
 //! versions 1 to 10, and the older `AAMVA` header.
 //!
 //! Issuers depart from the standard: wrong offsets in the directory, other separators, dates in the neighbour's order.
-//! So the directory's offsets are not used; elements are found by their identifiers.
+//! So the parser ignores the offsets of the directory, and finds elements by their identifiers.
 
 mod elements;
 mod header;
@@ -26,7 +26,7 @@ pub struct Element {
     pub value: String,
 }
 
-/// A parsed payload. Texts are `None` where the card has no such element, or has it empty, `NONE` or `UNAVL`.
+/// A parsed payload. A text is `None` if the card has no such element, or if the element is empty, `NONE` or `UNAVL`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Licence {
     /// Issuer and versions.
@@ -80,7 +80,7 @@ impl Licence {
     }
 }
 
-/// Why a text is no AAMVA payload.
+/// Why a text is not an AAMVA payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Neither `ANSI ` nor `AAMVA` is followed by an issuer's number and a version.

@@ -87,8 +87,8 @@ impl Source<'_> {
         }
     }
 
-    /// The US write month, day, year from version 2 on; Canada, and version 1, year, month, day. Cards that do it the
-    /// other way are recognised, since the orders exclude each other for all years that a card can bear.
+    /// The US write month, day, year from version 2 on. Canada and version 1 write year, month, day. Cards that do it the
+    /// other way are recognised too: for every year that a card can have, only one order gives a date.
     fn date(&self, id: &str) -> Option<Date> {
         let digits: String = self.text(id)?.chars().filter(char::is_ascii_digit).collect();
         let canadian = self.header.jurisdiction.is_some_and(is_canadian) || self.text("DCG").as_deref() == Some("CAN");

@@ -246,14 +246,14 @@ const TITLES: &[(DocumentType, &[&str])] = &[
     ),
 ];
 
-/// What the words of a document say that it is.
+/// The type of a document, by the words on it.
 pub fn document_type(lines: &[TextLine]) -> Option<DocumentType> {
     let words: Vec<String> = lines.iter().map(|line| plain(&line.text)).collect();
     let says = |titles: &[&str]| words.iter().any(|line| titles.iter().any(|title| line.contains(title)));
     TITLES.iter().find(|(_, titles)| says(titles)).map(|(document_type, _)| *document_type)
 }
 
-/// The field that a line is labelled as, and what stands behind the label.
+/// The field that the label of a line names, and the text behind the label.
 ///
 /// `numbered` lines, those of driving licences, may begin with a field number alone. Alternatives in other languages,
 /// parted by slashes, belong to the label.

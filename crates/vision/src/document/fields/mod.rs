@@ -1,5 +1,5 @@
-//! The fields of a document from all that was read of it: the machine readable zone, the barcode, and the printed lines
-//! by their labels and layout. A field says where it comes from, and whether another source has the same.
+//! The fields of a document from all its sources: the machine readable zone, the barcode, and the printed lines by their
+//! labels and layout. A field has its source, and whether another source has the same value.
 
 mod labels;
 mod print;
@@ -16,7 +16,7 @@ use super::reader::TextLine;
 use super::zone::Zone;
 use print::Print;
 
-/// What a field is.
+/// The kind of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Family name.
@@ -63,7 +63,7 @@ pub enum Source {
 /// A field of a document.
 #[derive(Clone, PartialEq)]
 pub struct Field {
-    /// What it is.
+    /// The kind of the field.
     pub kind: Kind,
     /// Its value.
     pub value: String,
@@ -77,13 +77,13 @@ pub struct Field {
 }
 
 impl fmt::Debug for Field {
-    /// What a document says of a person never reaches a log.
+    /// Personal data of a document never reaches a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Field({:?} from {:?}, {} characters)", self.kind, self.source, self.value.chars().count())
     }
 }
 
-/// What a document is.
+/// The type of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DocumentType {
     /// Driving licence.
@@ -143,7 +143,7 @@ impl Sources<'_> {
         let printed = print.fields();
         for field in &mut fields {
             let labelled = printed.iter().find(|other| other.kind == field.kind);
-            // A label can be misread or absent; the value itself is looked for as well.
+            // A label can be misread or absent, so the value itself is searched as well.
             let agrees = labelled.is_some_and(|other| same(field.kind, &field.value, &other.value))
                 || print.shows(field.kind, &field.value);
             if agrees || labelled.is_some() {

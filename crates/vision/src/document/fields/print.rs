@@ -6,7 +6,7 @@ use super::{DocumentType, Field, Kind, Source};
 use crate::document::date::Date;
 use crate::document::reader::TextLine;
 
-/// The lines of a front with what is labelled on them.
+/// The lines of a front and their labels.
 pub struct Print<'l> {
     lines: &'l [TextLine],
     /// For each line its label and the text behind it.
@@ -135,7 +135,7 @@ impl<'l> Print<'l> {
         self.labels[at].is_none().then_some(at)
     }
 
-    /// A text as the value of a field, in its usual form; `None` when it cannot be one.
+    /// A text as the value of a field, in its usual form. `None` if the text cannot be a value of that field.
     fn read(&self, kind: Kind, text: &str) -> Option<String> {
         let text = text.trim();
         let letters = text.chars().filter(|c| c.is_alphabetic()).count();

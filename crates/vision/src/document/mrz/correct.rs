@@ -1,11 +1,12 @@
-//! Misread characters put right where a check digit proves it.
+//! Corrects misread characters if a check digit proves the correction.
 //!
-//! Two kinds of substitution are tried in the positions that a failed digit covers, and at the digit itself: one that
-//! the position demands (a letter in a date), and one between O and 0, or from a letter to the filler, where the position
-//! allows both. The first kind is taken together, since each of its characters is certainly wrong; of the second, at most
-//! one, and of few pairs: one failed digit in ten holds by chance after any substitution, and would hide a forged
-//! character. A correction counts only when it is the only one that makes the digit hold (two ways are a guess), and all only when the
-//! composite digit, where there is one, holds at the end.
+//! If a digit fails, two kinds of substitution are tried in the positions that it covers, and at the digit itself. The
+//! first kind is one that the position demands, such as for a letter in a date. All of these are applied together, because
+//! each such character is certainly wrong. The second kind is between O and 0, or from a letter to the filler, where the
+//! position allows both. At most one of these is applied, and only of few pairs: after any substitution, one failed digit in
+//! ten holds by chance, and that would hide a forged character. A correction counts only if no other correction makes the
+//! digit hold, because two ways are a guess. All corrections count only if the composite digit, if there is one, holds at
+//! the end.
 
 use super::layout::{Class, Digit, Layout};
 use super::{Checked, Date, Error, Mrz, check, parse, read};
@@ -30,7 +31,7 @@ const FORCED: &[(char, &str)] =
 /// What is read, and what it can be, where the position allows both.
 const ALIKE: &[(char, char)] = &[('O', '0'), ('0', 'O'), ('Q', '0'), ('K', '<'), ('S', '<'), ('C', '<'), ('E', '<')];
 
-/// As [`parse`], then corrects. The result's `lines` are the corrected ones, `corrections` what differs.
+/// As [`parse`], then corrects. In the result, `lines` are the corrected lines and `corrections` the differences.
 ///
 /// # Errors
 /// As [`parse`].

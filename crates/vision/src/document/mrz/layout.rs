@@ -1,4 +1,4 @@
-//! Where each format keeps its fields: ICAO Doc 9303 parts 4 to 7, the French identity card of 1988 to 2021, and the
+//! The positions of the fields in each format: ICAO Doc 9303 parts 4 to 7, the French identity card of 1988 to 2021, and the
 //! one-line zone of European driving licences (ISO/IEC 18013-1), with France's own division of it.
 
 use super::{Checked, Format};
@@ -14,7 +14,7 @@ impl Span {
     }
 }
 
-/// What a span holds.
+/// The content of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     Code,
@@ -30,7 +30,7 @@ pub enum Field {
     Optional,
 }
 
-/// A check digit: what it is of, which spans it covers, and where it is printed.
+/// A check digit: the part that it protects, the spans that it covers, and its position.
 #[derive(Debug)]
 pub struct Digit {
     pub of: Checked,
@@ -103,7 +103,7 @@ impl Layout {
             }
             Some(Field::Birth | Field::Expiry) => Class::Digit,
             Some(Field::Sex) => Class::Sex,
-            // The first letter says what the document is; the second is the state's own choice.
+            // The first letter is the type of the document. The second is the state's own choice.
             Some(Field::Code) => {
                 if column == 0 {
                     Class::Letter

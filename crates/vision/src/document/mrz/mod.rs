@@ -1,7 +1,7 @@
 //! The machine readable zone as text: formats, fields, check digits. These are pure functions. Other modules read pixels.
 //!
-//! [`parse`] takes the lines as they are: nothing is repaired, and a failed digit is a fact of the result, not an error.
-//! [`corrected`] also undoes typical misreadings, where and only where a check digit then holds, and says so.
+//! [`parse`] takes the lines as they are. It repairs nothing, and a failed digit is a fact of the result, not an error.
+//! [`corrected`] also undoes typical misreadings if a check digit then holds, and lists them.
 
 mod correct;
 mod country;
@@ -72,7 +72,7 @@ impl Format {
         }
     }
 
-    /// The format of lines of equal length; `None` when no format has that many lines of that length.
+    /// The format of lines of equal length. `None` if no format has that many lines of that length.
     pub fn of(lines: &[impl AsRef<str>]) -> Option<Self> {
         let first = lines.first()?.as_ref();
         let length = first.len();
@@ -92,7 +92,7 @@ impl Format {
     }
 }
 
-/// What a check digit is of.
+/// The part of the zone that a check digit protects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Checked {
     /// The document number.
@@ -110,11 +110,11 @@ pub enum Checked {
 /// One check digit, computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckDigit {
-    /// What it is of.
+    /// The part that it protects.
     pub of: Checked,
     /// The character at its place.
     pub printed: char,
-    /// What it has to be, 0 to 9.
+    /// The correct digit, 0 to 9.
     pub computed: u8,
     /// Whether it holds.
     pub holds: bool,
@@ -151,11 +151,11 @@ pub struct Mrz {
     pub given_names: String,
     /// Document number, whole.
     pub number: String,
-    /// Nationality; empty where the format has none.
+    /// Nationality. Empty if the format has none.
     pub nationality: String,
-    /// Date of birth; `None` when partly unknown or no date.
+    /// Date of birth. `None` if it is partly unknown or not a date.
     pub birth: Option<Date>,
-    /// Date of expiry; `None` when absent or no date.
+    /// Date of expiry. `None` if it is absent or not a date.
     pub expiry: Option<Date>,
     /// Sex. `None` if the character is not M, F, X or a filler, or if the format has no sex.
     pub sex: Option<Sex>,
@@ -173,7 +173,7 @@ impl Mrz {
         self.checks.iter().all(|check| check.holds)
     }
 
-    /// What the failed digits are of.
+    /// The parts whose digits failed.
     pub fn failed(&self) -> impl Iterator<Item = Checked> {
         self.checks.iter().filter(|check| !check.holds).map(|check| check.of)
     }
