@@ -1,12 +1,15 @@
 //! The facade: all networks of one thread, one method for each stage.
 
+use std::sync::Arc;
+
 use crate::align::align;
 use crate::calibration::Calibration;
+use crate::decode::{Budget, DecodeError, Decoder, Limits};
 use crate::detect::{DetectParams, DetectSize, Detector, Face};
 use crate::document::portrait::{self, Portrait};
 use crate::embed::{EmbedParams, Embedder, Embedding};
 use crate::error::Error;
-use crate::image::{DecodeError, Decoder, Image, Limits};
+use crate::image::Image;
 use crate::landmarks::{LandmarkParams, Landmarker, Landmarks};
 use crate::liveness::{Liveness, LivenessJudge, LivenessParams};
 use crate::models::{InputSpec, Models, Role};
@@ -67,6 +70,13 @@ impl Engine {
             recognition_model: entry.stem().to_owned(),
             calibration: Calibration::new(calibration),
         })
+    }
+
+    /// Lets the engine share the memory for decoded pictures with others.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Arc<Budget>) -> Self {
+        self.decoder = Decoder::with_budget(self.decoder.limits(), budget);
+        self
     }
 
     /// Decodes a picture; see [`Decoder::decode`].

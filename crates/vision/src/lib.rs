@@ -6,6 +6,7 @@
 
 mod align;
 mod calibration;
+mod decode;
 mod detect;
 pub mod document;
 mod embed;
@@ -21,12 +22,13 @@ mod quality;
 mod resample;
 
 pub use calibration::Calibration;
+pub use decode::{Budget, DecodeError, Decoder, Limits};
 pub use detect::{DetectParams, DetectSize, Dominant, Face, dominant};
 pub use embed::{EmbedParams, Embedding};
 pub use engine::{Engine, Params};
 pub use error::Error;
 pub use geometry::{Point, Rect};
-pub use image::{DecodeError, Decoder, Image, Limits};
+pub use image::Image;
 pub use landmarks::{LandmarkParams, Landmarks};
 pub use liveness::{Liveness, LivenessParams};
 pub use quality::Quality;

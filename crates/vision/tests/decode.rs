@@ -129,8 +129,28 @@ fn exif_orientation_turns_the_picture_upright() {
 #[test]
 fn what_is_no_picture_is_named_as_such() {
     assert_eq!(decode(b"").unwrap_err(), DecodeError::Empty);
-    for bytes in [b"hello world".as_slice(), b"%PDF-1.7", b"\x89PN", &[0; 4096]] {
+    for bytes in [b"hello world".as_slice(), b"%PD", b"\x89PN", &[0; 4096], b"\0\0\0\xFFftyp", b"--", b"<xml>"] {
         assert_eq!(decode(bytes).unwrap_err(), DecodeError::Unrecognised);
+    }
+}
+
+#[test]
+fn what_is_sent_in_place_of_a_picture_is_named_with_what_to_do() {
+    let named: [(&[u8], &str); 10] = [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0", "HEIC"),
+        (b"\0\0\0\x1Cftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "a video"),
+        (b"\xFF\x0A\xFA", "JPEG XL"),
+        (b"%PDF-1.7", "a PDF document"),
+        (b"\n<?xml version=\"1.0\"?><svg/>", "SVG"),
+        (b" <!DOCTYPE html><title>x", "an HTML page"),
+        (b"--x\r\nContent-Disposition: form-data; name=\"img\"\r\n", "a multipart form"),
+        (b"/9j/4AAQSkZJRgABAQ", "base64 text"),
+        (b"data:image/png;base64,iVBORw0KGgo", "base64 text"),
+    ];
+    for (bytes, name) in named {
+        let message = decode(bytes).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("this is {name}, which is not supported: send ")), "{message}");
     }
 }
 

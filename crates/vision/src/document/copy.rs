@@ -104,7 +104,7 @@ mod tests {
     /// A photograph of a federal work, in the public domain.
     fn photo() -> Image {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/collins.jpg");
-        crate::image::Decoder::default().decode(&std::fs::read(path).unwrap()).unwrap()
+        crate::Decoder::default().decode(&std::fs::read(path).unwrap()).unwrap()
     }
 
     fn changed(image: &Image, change: impl Fn(usize, usize, [u8; 3]) -> [u8; 3]) -> Image {
