@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use vultus_store::{Db, Id, Kind};
-use vultus_vision::Engine;
 use vultus_vision::models::Models;
+use vultus_vision::{Budget, Engine};
 
 use crate::blobs::Blobs;
 use crate::config::Config;
@@ -71,9 +71,14 @@ impl App {
 /// # Errors
 /// When models are missing or the system gives no thread.
 pub fn start_engines(config: &Config) -> anyhow::Result<Arc<Pool<Engine>>> {
-    let models = Models::open(&config.data.models_dir())?;
+    let dir = config.data.models_dir();
+    let models = if config.engine.verify_models { Models::open_hashing(&dir)? } else { Models::open(&dir)? };
     let params = config.vision.params(config.images.limits());
-    let load = move || Engine::load(&models, params).map_err(|error| error.to_string());
+    let budget = Arc::new(Budget::new(config.images.decode_memory_bytes, config.http.request_timeout));
+    let load = move || match Engine::load(&models, params) {
+        Ok(engine) => Ok(engine.with_budget(budget.clone())),
+        Err(error) => Err(error.to_string()),
+    };
     Ok(Arc::new(Pool::start(config.engine.threads(), config.engine.engine_queue, load)?))
 }
 

@@ -187,6 +187,9 @@ pub enum Error {
     /// The server holds as many uploads as its memory bound allows.
     #[error("the server is receiving too many uploads: try again shortly")]
     UploadsFull,
+    /// Other images have the memory for decoding.
+    #[error("the server is decoding as many images as its memory allows: try again shortly")]
+    ImagesFull,
     /// The request took longer than the server allows.
     #[error("the request took too long: try again, or send smaller images")]
     Timeout,

@@ -70,11 +70,15 @@ pub fn dominant(faces: &[Face]) -> Dominant<'_> {
     if rivals > 1 { Dominant::Ambiguous } else { Dominant::One(largest) }
 }
 
+/// Most candidates that are compared with each other, the most confident ones: a face has a handful, and the number of
+/// comparisons grows with the square.
+const MAX_CANDIDATES: usize = 8192;
+
 /// The detection stage.
 pub struct Detector {
     network: Box<dyn Network>,
     input: InputSpec,
-    params: DetectParams,
+    pub(crate) params: DetectParams,
     planes: Vec<f32>,
 }
 
@@ -84,7 +88,7 @@ impl Detector {
         Self { network, input, params, planes: Vec::new() }
     }
 
-    /// Finds all faces, largest first.
+    /// Finds all faces, largest first. Of a crowd of many thousands, those that the network is surest of.
     ///
     /// # Errors
     /// [`Error::Inference`] when the runtime fails, [`Error::Model`] when the network has no YuNet outputs.
@@ -95,6 +99,8 @@ impl Detector {
             // Faces that filled the standard input are too large for this one: the passes complete each other.
             faces.extend(self.pass(resampler, image, small_faces_side)?);
         }
+        faces.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        faces.truncate(MAX_CANDIDATES);
         let mut faces = suppress(faces, |face| face.confidence, |face| face.rect, max_iou);
         faces.sort_by(|a, b| b.rect.area().total_cmp(&a.rect.area()));
         Ok(faces)
@@ -107,6 +113,7 @@ impl Detector {
         let shape = [1, 3, canvas.height() as usize, canvas.width() as usize];
         let outputs = self.network.run(&shape, &self.planes)?;
         let mut faces = candidates(&outputs, canvas.width() as usize, self.params.min_confidence)?;
+        faces.retain(|face| plausible(face, canvas.width().max(canvas.height()) as f32));
         for face in &mut faces {
             let Rect { x1, y1, x2, y2 } = face.rect;
             face.rect = Rect::new(x1 / scale, y1 / scale, x2 / scale, y2 / scale);
@@ -137,6 +144,17 @@ fn letterbox(resampler: &mut Resampler, image: &Image, side: u32) -> (Image, f32
     (Image::from_rgb8(canvas_width, canvas_height, pixels), scale)
 }
 
+/// Whether a candidate can be a face of a canvas with this longer side, in its pixels. The network gives logarithms of
+/// sizes, so that a damaged model or a strange picture can give boxes without bounds, or ones that are no numbers; crops
+/// are made of what passes.
+fn plausible(face: &Face, side: f32) -> bool {
+    let Rect { x1, y1, x2, y2 } = face.rect;
+    let near = |value: f32| (-2.0 * side..=3.0 * side).contains(&value);
+    let sized = |length: f32| (1.0..=4.0 * side).contains(&length);
+    let placed = [x1, y1, x2, y2].into_iter().chain(face.points.iter().flat_map(|p| [p.x, p.y])).all(near);
+    placed && sized(face.rect.width()) && sized(face.rect.height())
+}
+
 /// Decodes YuNet's anchor-free heads, in pixels of the canvas: a cell at (column, row) of stride s holds the centre's
 /// offset and the logarithm of the size in units of s, five points likewise, and two scores whose geometric mean is the
 /// confidence.
@@ -153,7 +171,7 @@ fn candidates(outputs: &[Output], canvas_width: usize, min_confidence: f32) -> R
         let step = stride as f32;
         for (cell, (class, object)) in classes.iter().zip(objects).enumerate() {
             let confidence = (class.clamp(0.0, 1.0) * object.clamp(0.0, 1.0)).sqrt();
-            if confidence < min_confidence {
+            if confidence.is_nan() || confidence < min_confidence {
                 continue;
             }
             let (column, row) = ((cell % columns) as f32, (cell / columns) as f32);
@@ -246,6 +264,18 @@ mod tests {
         let (faces, _) = detect(&seen, 640, 640);
         let confidences: Vec<u32> = faces.iter().map(|face| (face.confidence * 100.0).round() as u32).collect();
         assert_eq!(confidences, [80, 95]);
+    }
+
+    #[test]
+    fn boxes_without_bounds_are_no_faces() {
+        let sizes = [f32::INFINITY, f32::NAN, 1e30, 4000.0, 1e-30, 0.0, f32::MAX];
+        let strange = sizes.iter().enumerate().flat_map(|(i, &size)| {
+            [(2 * i, 10, 0.9, size, 40.0), (2 * i, 20, 0.9, 40.0, size), (2 * i, 30, f32::NAN, 40.0, 40.0)]
+        });
+        let sound = (70, 70, 0.8, 60.0, 60.0);
+        let (faces, _) = detect(&strange.chain([sound]).collect::<Vec<_>>(), 640, 640);
+        assert_eq!(faces.len(), 1, "{faces:?}");
+        assert!((faces[0].confidence - 0.8).abs() < 1e-6);
     }
 
     #[test]

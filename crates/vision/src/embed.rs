@@ -54,7 +54,7 @@ pub struct EmbedParams {
 pub struct Embedder {
     network: Box<dyn Network>,
     input: InputSpec,
-    params: EmbedParams,
+    pub(crate) params: EmbedParams,
     planes: Vec<f32>,
 }
 

@@ -16,6 +16,7 @@ use crate::models::{InputSpec, Models, Role};
 use crate::network::{Network, OnnxNetwork};
 use crate::quality::{self, Quality};
 use crate::resample::Resampler;
+use crate::selftest;
 
 /// Settings of all stages.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -45,11 +46,32 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads all networks. Takes some 100 ms.
+    /// Loads all networks, and tries them on a picture whose answers are known. Takes some 150 ms.
     ///
     /// # Errors
-    /// [`Error::Runtime`], [`Error::Models`] or [`Error::Model`]: each says what to do.
+    /// [`Error::Runtime`], [`Error::Models`], [`Error::Model`] or [`Error::SelfTest`]: each says what to do.
     pub fn load(models: &Models, params: Params) -> Result<Self, Error> {
+        let mut engine = Self::untested(models)?;
+        let roles = [Role::Detection, Role::Landmarks, Role::Recognition, Role::Liveness];
+        let [detection, landmarks, recognition, liveness] = roles.map(|role| models.entry(role));
+        let names = [detection?.stem(), landmarks?.stem(), recognition?.stem(), liveness?.stem()];
+        selftest::run(&mut engine, names)?;
+        engine.set(params);
+        Ok(engine)
+    }
+
+    fn set(&mut self, params: Params) {
+        let Params { limits, detect, landmarks, embed, liveness } = params;
+        self.decoder = Decoder::new(limits);
+        self.detector.params = detect;
+        self.landmarker.params = landmarks;
+        self.embedder.params = embed;
+        self.judge.params = liveness;
+    }
+
+    /// All networks, with the default settings.
+    fn untested(models: &Models) -> Result<Self, Error> {
+        let params = Params::default();
         let (detection, input) = stage(models, Role::Detection)?;
         let detector = Detector::new(detection, input, params.detect);
         let (landmarks, input) = stage(models, Role::Landmarks)?;

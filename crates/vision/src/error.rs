@@ -13,6 +13,12 @@ pub enum Error {
     /// A model file is damaged or does not have the form that its stage needs.
     #[error("a model cannot be used ({0}): run `vultus models verify`")]
     Model(String),
+    /// The networks do not give the known answers for a test picture.
+    #[error(
+        "the models fail the test at the start ({0}): run `vultus models pull`, which replaces files that are damaged; if \
+         that changes nothing, the inference runtime does not work on this processor"
+    )]
+    SelfTest(String),
     /// The runtime failed on an input.
     #[error("inference failed: {0}")]
     Inference(String),

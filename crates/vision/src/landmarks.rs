@@ -43,7 +43,7 @@ impl Default for LandmarkParams {
 pub struct Landmarker {
     network: Box<dyn Network>,
     input: InputSpec,
-    params: LandmarkParams,
+    pub(crate) params: LandmarkParams,
     planes: Vec<f32>,
 }
 
@@ -72,6 +72,11 @@ impl Landmarker {
         let values = outputs.first().map(|output| output.values.as_slice()).unwrap_or_default();
         if values.len() != 136 {
             return Err(Error::Model(format!("the landmark network gives {} values, not 136", values.len())));
+        }
+        // The crop shows the face: what lies further out than the crop is wide is no part of it, and crops are made of it.
+        let values: Vec<f32> = values.iter().map(|value| value.clamp(-1.0, 2.0)).collect();
+        if values.iter().any(|value| value.is_nan()) {
+            return Err(Error::Inference("the landmark network gives what is no number".into()));
         }
         // The network counts from the centre of the crop's first pixel, the box from its corner.
         let half_x = square.width() / self.input.width as f32 / 2.0 - 0.5;

@@ -20,6 +20,7 @@ pub mod models;
 pub mod network;
 mod quality;
 mod resample;
+mod selftest;
 
 pub use calibration::Calibration;
 pub use decode::{Budget, DecodeError, Decoder, Limits};

@@ -32,7 +32,7 @@ impl Default for LivenessParams {
 pub struct LivenessJudge {
     network: Box<dyn Network>,
     input: InputSpec,
-    params: LivenessParams,
+    pub(crate) params: LivenessParams,
     planes: Vec<f32>,
 }
 

@@ -8,6 +8,9 @@ use crate::geometry::Rect;
 use crate::image::Image;
 use crate::models::{Colour, InputSpec};
 
+/// Most pixels of a picture whose edges are continued, those of 2048 x 2048: many times what any network takes.
+const MAX_PADDED: f32 = 4_194_304.0;
+
 /// Resizes boxes of pictures. Owns the scratch buffers of the SIMD resizer, so keep it.
 #[derive(Debug, Default)]
 pub struct Resampler {
@@ -22,6 +25,18 @@ impl Resampler {
             rect.x1 >= 0.0 && rect.y1 >= 0.0 && rect.x2 <= image.width() as f32 && rect.y2 <= image.height() as f32;
         if inside {
             return self.resize(image, rect, width, height);
+        }
+        let excess = rect.width() * rect.height() / MAX_PADDED;
+        if excess > 1.5 {
+            // The result is small: continuing the edges of a smaller picture costs less and changes nothing to see.
+            let factor = excess.sqrt().recip();
+            let [small_width, small_height] =
+                [image.width(), image.height()].map(|length| ((length as f32 * factor).round() as u32).max(1));
+            let whole = Rect::new(0.0, 0.0, image.width() as f32, image.height() as f32);
+            let small = self.resize(image, &whole, small_width, small_height);
+            let Rect { x1, y1, x2, y2 } = *rect;
+            let rect = Rect::new(x1 * factor, y1 * factor, x2 * factor, y2 * factor);
+            return self.cut(&small, &rect, width, height);
         }
         let (left, top) = (rect.x1.floor(), rect.y1.floor());
         let padded = padded(image, left as i64, top as i64, rect.x2.ceil() as i64, rect.y2.ceil() as i64);
@@ -86,4 +101,27 @@ pub fn planes(image: &Image, spec: &InputSpec, planes: &mut Vec<f32>) {
 /// Brightness of an RGB pixel, 0 to 255 (ITU-R BT.601 weights).
 pub fn luma(pixel: &[u8]) -> f32 {
     0.299 * f32::from(pixel[0]) + 0.587 * f32::from(pixel[1]) + 0.114 * f32::from(pixel[2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_far_beyond_the_picture_costs_no_more_than_one_within() {
+        // A white square in the middle of black, in boxes of growing size around it.
+        let pixels = (0..100 * 100)
+            .flat_map(|i| [if (25..75).contains(&(i % 100)) && (25..75).contains(&(i / 100)) { 255 } else { 0 }; 3]);
+        let image = Image::from_rgb8(100, 100, pixels.collect());
+        for reach in [10.0, 1000.0, 100_000.0, 1e9, f32::INFINITY] {
+            let rect = Rect::new(-reach, -reach, 100.0 + reach, 100.0 + reach);
+            let crop = Resampler::default().cut(&image, &rect, 64, 64);
+            assert_eq!((crop.width(), crop.height()), (64, 64));
+            let black = crop.pixels()[..3] == [0; 3];
+            assert!(black || reach > 1000.0, "{reach}");
+        }
+        let near = Resampler::default().cut(&image, &Rect::new(-10.0, -10.0, 110.0, 110.0), 64, 64);
+        assert_eq!(near.pixels()[3 * (32 * 64 + 32)], 255);
+        Resampler::default().cut(&image, &Rect::new(f32::NAN, 0.0, f32::NAN, 50.0), 64, 64);
+    }
 }

@@ -9,6 +9,9 @@ pub struct Inference {
     /// Inference threads, each with its own copy of the networks (about 60 MB) [default: the available cores].
     #[arg(long, env = "VULTUS_ENGINE_THREADS", value_name = "N")]
     pub engine_threads: Option<NonZeroUsize>,
+    /// Hash every model file at the start, even those that have not changed since the last hash.
+    #[arg(long, env = "VULTUS_VERIFY_MODELS")]
+    pub verify_models: bool,
     /// Requests that may wait for an inference thread. Further requests get 503 at once.
     #[arg(long, env = "VULTUS_ENGINE_QUEUE", default_value_t = 64, value_name = "N")]
     pub engine_queue: usize,

@@ -7,11 +7,15 @@ use vultus_vision::Limits;
 #[command(next_help_heading = "Images")]
 pub struct Images {
     /// Longest encoded image in bytes.
-    #[arg(long, env = "VULTUS_MAX_IMAGE_BYTES", default_value_t = 16 << 20, value_name = "BYTES")]
+    #[arg(long, env = "VULTUS_MAX_IMAGE_BYTES", default_value_t = Limits::default().max_bytes, value_name = "BYTES")]
     pub max_image_bytes: usize,
     /// Most pixels of an image (width x height).
-    #[arg(long, env = "VULTUS_MAX_IMAGE_PIXELS", default_value_t = 50_000_000, value_name = "N")]
+    #[arg(long, env = "VULTUS_MAX_IMAGE_PIXELS", default_value_t = Limits::default().max_pixels, value_name = "N")]
     pub max_image_pixels: u64,
+    /// Bytes of memory that all images together may take while the server decodes them and looks at them. The server
+    /// refuses an image that needs more than all of it. An image that needs more than is free waits.
+    #[arg(long, env = "VULTUS_DECODE_MEMORY_BYTES", default_value_t = 512 << 20, value_name = "BYTES")]
+    pub decode_memory_bytes: u64,
     /// Keep enrolled images. Without this option the server stores embeddings only, never a picture.
     #[arg(long, env = "VULTUS_KEEP_IMAGES")]
     pub keep_images: bool,

@@ -18,6 +18,10 @@ pub struct Vision {
     #[arg(long, env = "VULTUS_DETECT_CONFIDENCE", default_value = "0.6",
           value_name = "SCORE", value_parser = super::unit)]
     pub detect_confidence: f64,
+    /// Most faces in an answer of `facedetect`, the largest ones.
+    #[arg(long, env = "VULTUS_MAX_FACES", default_value_t = 500, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_faces: u32,
     /// Also embed the mirrored face. This is a little more accurate at very low false match rates and takes twice the time
     /// of that stage. Embeddings made with and without it are comparable.
     #[arg(long, env = "VULTUS_FLIP")]

@@ -17,22 +17,34 @@ pub struct Found {
     pub quality: Quality,
 }
 
-/// All faces, largest first.
+/// The faces of a picture.
+#[derive(Debug)]
+pub struct Faces {
+    /// The largest ones, largest first; at most as many as the server answers.
+    pub kept: Vec<Found>,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// Finds all faces, and looks at the largest ones.
 ///
 /// # Errors
 /// [`Error::BadImage`], [`Error::Engine`] or [`Error::Vision`].
-pub async fn run(app: &App, picture: Picture, size: DetectSize) -> Result<Vec<Found>, Error> {
+pub async fn run(app: &App, picture: Picture, size: DetectSize) -> Result<Faces, Error> {
+    let max = app.config.vision.max_faces as usize;
     let found = app.engines.run(move |engine| {
         let image = picture.decode(engine)?;
-        let faces = engine.detect(&image, size)?;
-        let mut found = Vec::with_capacity(faces.len());
+        let mut faces = engine.detect(&image, size)?;
+        let count = faces.len();
+        faces.truncate(max);
+        let mut kept = Vec::with_capacity(faces.len());
         for face in faces {
             let landmarks = engine.landmarks(&image, &face)?;
             let quality = engine.quality(&image, &face, &landmarks);
-            found.push(Found { face, landmarks, quality });
+            kept.push(Found { face, landmarks, quality });
         }
         engine.recycle(image);
-        Ok(found)
+        Ok(Faces { kept, count })
     });
     found.await?
 }

@@ -12,7 +12,7 @@ pub mod spoof;
 use std::fmt;
 
 use bytes::Bytes;
-use vultus_vision::{Engine, Image};
+use vultus_vision::{DecodeError, Engine, Image};
 
 use crate::error::Error;
 
@@ -34,9 +34,12 @@ impl Picture {
     /// Decodes the image, within a job of the inference threads.
     ///
     /// # Errors
-    /// [`Error::BadImage`] names the parameter.
+    /// [`Error::BadImage`] names the parameter; [`Error::ImagesFull`].
     pub fn decode(&self, engine: &mut Engine) -> Result<Image, Error> {
-        engine.decode(&self.bytes).map_err(|source| Error::BadImage { field: self.field.clone(), source })
+        engine.decode(&self.bytes).map_err(|source| match source {
+            DecodeError::NoMemory => Error::ImagesFull,
+            source => Error::BadImage { field: self.field.clone(), source },
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, base64, keys_of, reply};
-use crate::pictures::{bomb, nobody, photo, twins};
+use crate::pictures::{bomb, nobody, photo, side_by_side, twins};
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
@@ -109,11 +109,46 @@ async fn bodies_that_are_no_picture_are_told_apart() {
     let message = app.post(path, &json!({"img": base64(&cut)})).await.problem(400, "bad_image");
     assert!(message.starts_with("\"img\": "), "{message}");
     let message = app.post_bytes(path, bomb()).await.problem(400, "bad_image");
-    assert!(message.contains("8000 x 8000") && message.contains("50000000"), "{message}");
+    assert!(message.contains("8000 x 8000") && message.contains("51000000"), "{message}");
     let message = app.post(path, &json!({"img": "not base64!"})).await.problem(400, "not_base64");
     assert!(message.contains("\"img\""), "{message}");
     let message = app.post(path, &json!({"img": 5})).await.problem(400, "wrong_type");
     assert_eq!(message, "\"img\" must be a string, not a number");
     assert!(app.post(path, &json!({})).await.problem(400, "missing_field").contains("\"img\""));
     app.post_bytes(path, b"{\"img\": ".to_vec()).await.problem(400, "not_json");
+}
+
+#[tokio::test]
+async fn the_largest_faces_are_answered_and_all_are_counted() {
+    let app = TestApp::with(|config| config.vision.max_faces = 2).await;
+    let crowd = side_by_side(&[("biden", 0.5), ("collins", 1.0), ("obama-portrait", 0.7), ("collins", 0.6)]);
+    let answer = app.post_bytes("/v1/facedetect?rawlandmarks=true", crowd).await.ok();
+    assert_eq!((answer["meta"]["found"].as_u64(), answer["meta"]["max_faces"].as_u64()), (Some(4), Some(2)));
+    for list in [&answer["faces"], &answer["data"]["faces"], &answer["meta"]["faces"]] {
+        assert_eq!(list.as_array().unwrap().len(), 2);
+    }
+    let widths: Vec<f64> = answer["data"]["faces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|face| {
+            let rect = numbers(&face["bounding_box"]);
+            rect[2] - rect[0]
+        })
+        .collect();
+    assert!(widths[0] > 100.0 && widths[1] > 80.0, "the largest of four: {widths:?}");
+}
+
+#[tokio::test]
+async fn a_picture_that_needs_more_memory_than_there_is_is_refused_or_waits() {
+    let app = TestApp::with_own_engine(|config| {
+        config.images.decode_memory_bytes = 2_000_000;
+        config.http.request_timeout = std::time::Duration::from_secs(20);
+    })
+    .await;
+    app.post_bytes("/v1/facedetect", photo("collins")).await.ok();
+    let message = app.post_bytes("/v1/facedetect", side_by_side(&[("collins", 1.0), ("biden", 1.0)])).await;
+    let message = message.problem(400, "bad_image");
+    assert!(message.contains("the limit is 2000000"), "{message}");
+    app.post_bytes("/v1/facedetect", photo("collins")).await.ok();
 }

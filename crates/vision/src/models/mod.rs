@@ -2,6 +2,7 @@
 //!
 //! Nothing here fetches. The server's `models pull` fills the directory; this module reads it.
 
+mod hashes;
 mod manifest;
 mod onnx;
 mod rewrite;
@@ -14,13 +15,15 @@ use std::path::{Path, PathBuf};
 pub use manifest::{CalibrationSpec, Colour, Ecosystem, FileEntry, InputSpec, Manifest, Package, Role};
 pub use rewrite::rewrite;
 
+use self::hashes::Hashes;
+
 /// What can be wrong with a models directory, a manifest or a graph.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The text of a manifest is malformed.
     #[error("the model manifest is malformed: {0}")]
     Manifest(String),
-    /// Files are absent or have the wrong size.
+    /// Files are absent or damaged.
     #[error("the models directory {dir} is not complete:{}\nrun: vultus models pull --to {dir}", list(.problems))]
     Incomplete {
         /// The models directory.
@@ -54,18 +57,29 @@ pub struct Models {
 impl Models {
     /// Opens a models directory. A `manifest.toml` in it overrides the built-in entries of the roles that it names.
     ///
-    /// Presence and sizes are checked, hashes are not: a start stays fast, and `vultus models verify` hashes. The
-    /// runtime library may be absent, since the system can have one.
+    /// Every file is there and has the right hash. A file that was hashed before and has kept its size and time of change
+    /// is not hashed again. The runtime library may be absent, since the system can have one.
     ///
     /// # Errors
-    /// [`Error::Incomplete`] lists what is missing and the command that fetches it; [`Error::Manifest`].
+    /// [`Error::Incomplete`] lists what is missing or damaged and the command that fetches it; [`Error::Manifest`].
     pub fn open(dir: &Path) -> Result<Models, Error> {
+        Self::checked(dir, Hashes::remembered(dir))
+    }
+
+    /// As [`Models::open`], and hashes every file: also one that is damaged on the disk without having been written to.
+    ///
+    /// # Errors
+    /// As [`Models::open`].
+    pub fn open_hashing(dir: &Path) -> Result<Models, Error> {
+        Self::checked(dir, Hashes::default())
+    }
+
+    fn checked(dir: &Path, mut hashes: Hashes) -> Result<Models, Error> {
         let manifest = Models::manifest(dir)?;
-        let problems: Vec<String> = manifest
-            .for_this_machine()
-            .filter(|entry| entry.role != Role::Runtime)
-            .filter_map(|entry| problem(dir, entry))
-            .collect();
+        let needed = |entry: &&FileEntry| entry.role != Role::Runtime || dir.join(&entry.file).exists();
+        let problems: Vec<String> =
+            manifest.for_this_machine().filter(needed).filter_map(|entry| hashes.problem(dir, entry)).collect();
+        hashes.remember(dir);
         if problems.is_empty() {
             Ok(Models { dir: dir.to_owned(), manifest })
         } else {
@@ -137,14 +151,6 @@ pub fn metadata(onnx: &[u8], key: &str) -> Result<Option<String>, Error> {
 
 fn read(path: PathBuf) -> Result<Vec<u8>, Error> {
     fs::read(&path).map_err(|source| Error::Read { path, source })
-}
-
-fn problem(dir: &Path, entry: &FileEntry) -> Option<String> {
-    match fs::metadata(dir.join(&entry.file)) {
-        Ok(metadata) if metadata.len() == entry.bytes => None,
-        Ok(metadata) => Some(format!("{} has {} bytes instead of {}", entry.file, metadata.len(), entry.bytes)),
-        Err(error) => Some(format!("{}: {error}", entry.file)),
-    }
 }
 
 fn list(lines: &[String]) -> String {

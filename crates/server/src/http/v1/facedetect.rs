@@ -16,7 +16,7 @@ use vultus_vision::{DetectSize, Landmarks, Point, Quality};
 use crate::app::App;
 use crate::auth::keys::Caller;
 use crate::error::Error;
-use crate::flows::detect::Found;
+use crate::flows::detect::{Faces, Found};
 use crate::flows::{self, Picture};
 use crate::http::wire::body::Upload;
 use crate::http::wire::fields::{self, Fields};
@@ -46,7 +46,7 @@ pub struct FacesAnswer {
 /// The faces of a picture.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FacesData {
-    /// All faces, largest first.
+    /// The faces, largest first; at most as many as `meta.max_faces`.
     faces: Vec<Face>,
 }
 
@@ -77,6 +77,12 @@ type Parts = BTreeMap<&'static str, Vec<[i32; 2]>>;
 pub struct FacesMeta {
     /// One entry for each face, in the same order.
     faces: Vec<FaceMeta>,
+    /// How many faces the picture has, also those that are left out.
+    #[schema(example = 1)]
+    found: usize,
+    /// Most faces of an answer.
+    #[schema(example = 500)]
+    max_faces: u32,
 }
 
 /// What is new about a face.
@@ -129,7 +135,7 @@ pub(crate) async fn facedetect(
     let picture = picture(upload.take()).await?;
     let size = if small { DetectSize::Small } else { DetectSize::Standard };
     let found = flows::detect::run(&app, picture, size).await?;
-    Ok(Json(answer(&found, raw)).into_response())
+    Ok(Json(answer(&found, app.config.vision.max_faces, raw)).into_response())
 }
 
 /// The picture of a body that is either JSON with `img` or an image file. Clients mislabel the type, so the first byte
@@ -146,9 +152,10 @@ pub(crate) async fn picture(body: Bytes) -> Result<Picture, Error> {
     }
 }
 
-fn answer(found: &[Found], raw: bool) -> FacesAnswer {
-    let faces: Vec<Face> = found.iter().map(|found| face(found, raw)).collect();
-    let meta = FacesMeta { faces: found.iter().map(|found| FaceMeta { quality: found.quality.into() }).collect() };
+fn answer(found: &Faces, max_faces: u32, raw: bool) -> FacesAnswer {
+    let faces: Vec<Face> = found.kept.iter().map(|found| face(found, raw)).collect();
+    let facts = found.kept.iter().map(|found| FaceMeta { quality: found.quality.into() }).collect();
+    let meta = FacesMeta { faces: facts, found: found.count, max_faces };
     let again = raw.then(|| faces.clone());
     FacesAnswer { success: true, message: "face processed successfully", data: FacesData { faces }, faces: again, meta }
 }

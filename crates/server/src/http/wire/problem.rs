@@ -126,6 +126,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
         Error::ConnectionsFull => (BUSY, "connections_full"),
         Error::UploadsFull => (BUSY, "uploads_full"),
+        Error::ImagesFull => (BUSY, "images_full"),
         Error::Timeout => (BUSY, "timeout"),
         Error::Engine(pools::Error::Busy) => (BUSY, "engine_busy"),
         Error::Engine(pools::Error::NotLoaded) => (BUSY, "engine_not_loaded"),
