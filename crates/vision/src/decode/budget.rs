@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn what_is_given_back_can_be_taken_by_who_waits() {
-        let budget = Arc::new(Budget::new(100, Duration::from_secs(60)));
+        let budget = Arc::new(Budget::new(100, Duration::from_mins(1)));
         let mut held = budget.take(90).unwrap();
         let waiting = std::thread::spawn({
             let budget = budget.clone();

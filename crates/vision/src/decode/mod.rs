@@ -164,7 +164,7 @@ impl Decoder {
             self.keep(rows);
             return Err(error);
         }
-        Ok(self.upright(Raw { width, height, rows, orientation }, lease))
+        Ok(upright(Raw { width, height, rows, orientation }, lease))
     }
 
     fn decode_other(&mut self, bytes: &[u8], format: ImageFormat) -> Result<Image, DecodeError> {
@@ -172,7 +172,7 @@ impl Decoder {
         let lease = self.admit(opened.size(), opened.scratch_bytes())?;
         let rows = std::mem::take(&mut self.rows);
         let raw = opened.decode(rows)?;
-        Ok(self.upright(raw, lease))
+        Ok(upright(raw, lease))
     }
 
     /// Checks the number of pixels, and takes the memory for the rows and `scratch` bytes beside them.
@@ -185,23 +185,6 @@ impl Decoder {
         self.budget.take(3 * pixels + scratch.max(3 * pixels))
     }
 
-    fn upright(&mut self, raw: Raw, mut lease: Lease) -> Image {
-        let Raw { width, height, rows, orientation } = raw;
-        let bytes = rows.len() as u64;
-        let (width, height, rows) = match orientation {
-            Orientation::NoTransforms => (width, height, rows),
-            turn => {
-                let rgb = RgbImage::from_raw(width, height, rows).expect("rows of this size");
-                let mut picture = DynamicImage::ImageRgb8(rgb);
-                picture.apply_orientation(turn);
-                let rgb = picture.into_rgb8();
-                (rgb.width(), rgb.height(), rgb.into_raw())
-            }
-        };
-        lease.shrink(bytes);
-        Image::leased(width, height, rows, lease)
-    }
-
     fn keep(&mut self, rows: Vec<u8>) {
         if (self.rows.capacity()..=KEPT_BYTES).contains(&rows.capacity()) {
             self.rows = rows;
@@ -210,4 +193,22 @@ impl Decoder {
             self.copy = Vec::new();
         }
     }
+}
+
+/// Turns a picture upright. It holds the memory of its rows from now on.
+fn upright(raw: Raw, mut lease: Lease) -> Image {
+    let Raw { width, height, rows, orientation } = raw;
+    let bytes = rows.len() as u64;
+    let (width, height, rows) = match orientation {
+        Orientation::NoTransforms => (width, height, rows),
+        turn => {
+            let rgb = RgbImage::from_raw(width, height, rows).expect("rows of this size");
+            let mut picture = DynamicImage::ImageRgb8(rgb);
+            picture.apply_orientation(turn);
+            let rgb = picture.into_rgb8();
+            (rgb.width(), rgb.height(), rgb.into_raw())
+        }
+    };
+    lease.shrink(bytes);
+    Image::leased(width, height, rows, lease)
 }

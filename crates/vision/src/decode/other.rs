@@ -136,7 +136,6 @@ fn on_white(picture: DynamicImage) -> Vec<u8> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is mapped over results")]
 fn png_error(error: png::DecodingError) -> DecodeError {
     match error {
         png::DecodingError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => DecodeError::Truncated,
