@@ -1,11 +1,11 @@
-//! Tenants. An account owns every other row; the wire calls its id the owner.
+//! Accounts. An account owns every other row. The wire calls its id the owner.
 
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
 use crate::tx::Tx;
 
-/// A tenant.
+/// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The id.
@@ -16,10 +16,7 @@ pub struct Account {
     pub created: Micros,
 }
 
-/// The account called `name`; made with `id` if there is none yet.
-///
-/// # Errors
-/// Only those of the database.
+/// The account called `name`. Creates it with `id` if it does not exist.
 pub async fn get_or_insert(tx: &mut Tx, id: Id, name: &str, now: Micros) -> Result<Account> {
     let text = "insert into accounts (id, name, created) values ($1, $2, $3) on conflict (name) do nothing";
     sql!(execute, tx, text, id, name, now)?;
@@ -39,9 +36,6 @@ pub async fn by_id(db: &Db, id: Id) -> Result<Account> {
 }
 
 /// All accounts, oldest first; for the operator.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn list(db: &Db) -> Result<Vec<Account>> {
     let mut conn = db.read().await?;
     let rows: Vec<_> = sql!(fetch_all, &mut conn, "select id, name, created from accounts order by id")?;

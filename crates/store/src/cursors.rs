@@ -1,5 +1,6 @@
-//! How far a vector engine beside the database has followed each collection. Only in PostgreSQL, which many servers share:
-//! one at a time brings the engine up to date with a collection, under a lock that ends with its connection.
+//! How far a vector engine beside the database has followed each collection. Only PostgreSQL has cursors, because many
+//! servers share it. One server at a time brings the engine up to date with a collection, under a lock that ends with its
+//! connection.
 
 use std::time::Duration;
 
@@ -14,25 +15,25 @@ use crate::tx::{Backend, begin};
 
 /// Collections that one process brings up to date at a time.
 const LOCKS: u32 = 4;
-/// How long others wait for one of these to be done.
+/// How long others wait until one of these is done.
 const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The cursors of a database that is PostgreSQL.
 #[derive(Clone)]
 pub struct Cursors {
     pool: PgPool,
-    /// Connections that hold locks, so that those who wait for one do not keep its holder from the database.
+    /// Connections that hold locks. They are separate, so that tasks that wait for a lock leave its holder a connection.
     locks: PgPool,
 }
 
-/// Where an engine is with a collection.
+/// How far an engine has followed a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// The version of the collection that the engine has; below that of any collection where it has nothing yet.
+    /// The version of the collection that the engine has. Below every real version if the engine has nothing yet.
     pub version: i64,
     /// When that version came to be.
     pub changed: Micros,
-    /// The engine's stamp of the last write for the collection; 0 while or after one whose end is not known.
+    /// The engine's stamp of the last write for the collection. 0 during a write, and after one whose result is unknown.
     pub written: i64,
 }
 
@@ -41,21 +42,21 @@ impl Cursor {
     const NONE: Self = Self { version: -1, changed: 0, written: 0 };
 }
 
-/// The right to do what a name stands for; given back when it is dropped.
+/// The right to do the work that a name stands for. Dropping it gives it back.
 pub struct Lock(Transaction<'static, Postgres>);
 
-/// The right to bring an engine up to date with a collection; given back when it is dropped.
+/// The right to bring an engine up to date with a collection. Dropping it gives it back.
 pub struct Held {
     pool: PgPool,
     lock: Lock,
     engine: String,
     of: CollectionKey,
-    /// Where the engine is.
+    /// How far the engine is.
     pub cursor: Cursor,
 }
 
 impl Cursors {
-    /// The cursors of a database; none in SQLite.
+    /// The cursors of a database. `None` for SQLite.
     pub fn of(db: &Db) -> Option<Self> {
         let Backend::Postgres(pool) = db.backend() else { return None };
         let locks = PgPoolOptions::new().max_connections(LOCKS).acquire_timeout(LOCK_TIMEOUT);
@@ -67,7 +68,7 @@ impl Cursors {
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable), also when this process holds too many for a minute.
     pub async fn lock(&self, name: &str) -> Result<Lock> {
-        // Nothing is said on the connection while the engine works.
+        // The connection is silent while the engine works.
         let statement = "begin; set local idle_in_transaction_session_timeout = 0";
         let mut tx = begin(&self.locks, statement).await?;
         let text = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
@@ -89,18 +90,12 @@ impl Cursors {
     }
 
     /// All collections with members, of all accounts.
-    ///
-    /// # Errors
-    /// Only those of the database.
     pub async fn collections(&self) -> Result<Vec<CollectionKey>> {
         let text = "select account_id, id from collections where member_count > 0";
         Ok(keys(sqlx::query_as(text).fetch_all(&self.pool).await?))
     }
 
     /// Collections that the engine has not followed to their newest version, of all accounts.
-    ///
-    /// # Errors
-    /// Only those of the database.
     pub async fn behind(&self, engine: &str) -> Result<Vec<CollectionKey>> {
         let text = "select c.account_id, c.id from collections c \
                     left join cursors k on k.collection_id = c.id and k.engine = $1 \
@@ -108,30 +103,21 @@ impl Cursors {
         Ok(keys(sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?))
     }
 
-    /// Collections that are gone, and that the engine may still have something of, of all accounts.
-    ///
-    /// # Errors
-    /// Only those of the database.
+    /// Deleted collections of all accounts of which the engine may still have rows.
     pub async fn gone(&self, engine: &str) -> Result<Vec<CollectionKey>> {
         let text = "select k.account_id, k.collection_id from cursors k \
                     left join collections c on c.id = k.collection_id where k.engine = $1 and c.id is null";
         Ok(keys(sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?))
     }
 
-    /// The engines with cursors, but for this one.
-    ///
-    /// # Errors
-    /// Only those of the database.
+    /// The engines with cursors, except this one.
     pub async fn other_engines(&self, engine: &str) -> Result<Vec<String>> {
         let text = "select distinct engine from cursors where engine <> $1";
         let rows: Vec<(String,)> = sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?;
         Ok(rows.into_iter().map(|(engine,)| engine).collect())
     }
 
-    /// Forgets all about an engine that is no more.
-    ///
-    /// # Errors
-    /// Only those of the database.
+    /// Forgets an engine that no longer exists.
     pub async fn remove_engine(&self, engine: &str) -> Result<()> {
         sqlx::query("delete from cursors where engine = $1").bind(engine).execute(&self.pool).await?;
         Ok(())
@@ -139,11 +125,9 @@ impl Cursors {
 }
 
 impl Held {
-    /// Notes that the engine is about to be written to. What it has is not known from now on until that is
-    /// [saved](Self::save), even if this process ends; but that there is something to remove, if the collection goes, is.
-    ///
-    /// # Errors
-    /// Only those of the database.
+    /// Records that a write to the engine begins. From now on the content of the engine is unknown until it is
+    /// [saved](Self::save), even if this process ends. If the collection is deleted meanwhile, we still know that the engine
+    /// may have rows to remove.
     pub async fn begin(&self) -> Result<()> {
         let text = "insert into cursors (collection_id, engine, account_id, version, changed, written) \
                     values ($1, $2, $3, $4, $5, 0) on conflict (collection_id, engine) do update set written = 0";
@@ -152,10 +136,7 @@ impl Held {
         Ok(())
     }
 
-    /// Notes where the engine is now, and lets others go on.
-    ///
-    /// # Errors
-    /// Only those of the database.
+    /// Records how far the engine is now, and releases the lock.
     pub async fn save(mut self, cursor: Cursor) -> Result<()> {
         let text = "update cursors set version = $4, changed = $5, written = $6 \
                     where account_id = $1 and collection_id = $2 and engine = $3";
@@ -165,10 +146,7 @@ impl Held {
         Ok(self.lock.0.commit().await?)
     }
 
-    /// Notes that the engine has nothing of the collection any more.
-    ///
-    /// # Errors
-    /// Only those of the database.
+    /// Records that the engine no longer has rows of the collection.
     pub async fn remove(mut self) -> Result<()> {
         let text = "delete from cursors where account_id = $1 and collection_id = $2 and engine = $3";
         let query = sqlx::query(text).bind(self.of.account).bind(self.of.collection).bind(&self.engine);

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::ids::Id;
 use crate::tx::{Backend, Conn, Handle as _, Tx, begin};
 
-/// A server answers 503 sooner than most clients give up.
+/// The server answers 503 before most clients give up.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a writer in another process, such as the command line.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -59,7 +59,7 @@ impl Db {
         Self::open(url, true).await
     }
 
-    /// The same for a database that is there already: one that is missing or has no tables stays as it is.
+    /// The same for an existing database. One that is missing or has no tables stays as it is.
     ///
     /// # Errors
     /// [`Error::Empty`], and those of [`Self::connect`].
@@ -143,9 +143,9 @@ impl Db {
         Ok(())
     }
 
-    /// Resolves when the database has fallen silent, at most 10 seconds after that, with [`Error::Unavailable`]; to be raced
-    /// with work that would wait for it. A statement may take as long as it needs, as long as the server answers others.
-    /// That a server hangs, or that a network swallows what is sent to it, is seen in no other way. Never for SQLite.
+    /// Resolves with [`Error::Unavailable`] at most 10 seconds after the database has fallen silent. Race it with work that
+    /// waits for the database. A statement may take as long as it needs if the server answers others. Nothing else shows that
+    /// a server hangs or that a network swallows packets. Never resolves for SQLite.
     pub async fn silence(&self) -> Error {
         let Backend::Postgres(pools) = &self.0 else { return std::future::pending().await };
         loop {
@@ -157,7 +157,7 @@ impl Db {
         }
     }
 
-    /// Waits for the statements that run, but not for a server that hangs, and closes all connections; later calls are
+    /// Waits for the running statements, but not for a server that hangs, and closes all connections. Later calls fail with
     /// [`Error::Unavailable`].
     pub async fn close(&self) {
         match &self.0 {
@@ -206,9 +206,6 @@ impl Db {
     ///
     /// SQLite has one writer anyway. On PostgreSQL, the lock of the account's row rules out deadlocks and races between
     /// writers of one account (two additions to the same enrollments, a deletion during an addition) at once.
-    ///
-    /// # Errors
-    /// Only those of the database.
     pub async fn write(&self, account: Id) -> Result<Tx> {
         let mut tx = self.write_unlocked().await?;
         if let Backend::Postgres(tx) = tx.native() {
@@ -219,9 +216,6 @@ impl Db {
     }
 
     /// Begins a transaction that writes without the lock of an account: for accounts themselves.
-    ///
-    /// # Errors
-    /// Only those of the database.
     pub async fn write_unlocked(&self) -> Result<Tx> {
         Ok(Tx(match &self.0 {
             Backend::Sqlite(pools) => Backend::Sqlite(begin(&pools.writer, "begin immediate").await?),

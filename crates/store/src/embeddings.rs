@@ -18,7 +18,7 @@ pub struct Embedding {
     pub id: Id,
     /// Its place among the embeddings of the enrollment, from 0 without gaps.
     pub position: u32,
-    /// The model that made it; vectors of different models cannot be compared.
+    /// The model that made it. Vectors of different models cannot be compared.
     pub model: String,
     /// The vector as it was stored.
     pub vector: Vec<f32>,
@@ -46,7 +46,7 @@ pub struct NewEmbedding {
     pub vector: Vec<f32>,
     /// The quality of the image, as JSON.
     pub quality: Option<String>,
-    /// Where the image is kept, if it is.
+    /// The key of the kept image, if there is one.
     pub image_key: Option<String>,
 }
 
@@ -62,12 +62,12 @@ impl fmt::Debug for NewEmbedding {
     }
 }
 
-/// What is left to do after a deletion.
+/// The work that is left after a deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deleted {
-    /// The keys of kept images; the jobs that remove them are queued.
+    /// The keys of kept images. The jobs that remove them are queued.
     pub images: Vec<String>,
-    /// The collections whose searches would have found what is gone.
+    /// The collections whose searches would have found the deleted embeddings.
     pub collections: Vec<Id>,
 }
 
@@ -96,7 +96,7 @@ pub(crate) async fn append_to(
     Ok(())
 }
 
-/// Deletes one embedding of an enrollment; those behind it move up.
+/// Deletes one embedding of an enrollment. Those behind it move up.
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`] for the enrollment or the embedding, and [`Error::LastEmbedding`].
@@ -113,7 +113,7 @@ pub async fn delete(tx: &mut Tx, account: Id, enrollment: Id, id: Id, now: Micro
     if sql!(execute, tx, text, account, enrollment, now)? == 0 {
         return Err(Error::LastEmbedding);
     }
-    // By way of negative numbers: positions must be different at every moment, also while they move.
+    // Negative numbers are an intermediate step: positions must differ at every moment, even while they move.
     let text = "update embeddings set position = -position \
                 where account_id = $1 and enrollment_id = $2 and position > $3";
     sql!(execute, tx, text, account, enrollment, position)?;

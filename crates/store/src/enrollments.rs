@@ -18,9 +18,9 @@ pub struct Enrollment {
     pub account_id: Id,
     /// The name of the person.
     pub name: String,
-    /// What the tenant's own system calls the person.
+    /// The name of the person in the account's own system.
     pub external_id: Option<String>,
-    /// A JSON object of the tenant's.
+    /// A JSON object of the account.
     pub metadata: Option<String>,
     /// The first collection it joined, of those it is still in.
     pub collection_id: Option<Id>,
@@ -41,18 +41,18 @@ pub struct EmbeddingRef {
     pub image_key: Option<String>,
 }
 
-/// What the tenant says of a person.
+/// The facts that an account stores about a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// The name; may be empty.
+    /// The name. It may be empty.
     pub name: String,
-    /// What the tenant's own system calls the person.
+    /// The name of the person in the account's own system.
     pub external_id: Option<String>,
     /// A JSON object.
     pub metadata: Option<String>,
 }
 
-/// Changes of what the tenant says of a person: what is absent stays as it is.
+/// Changes of the facts about a person. An absent value stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FactsUpdate {
     /// The new name.
@@ -76,7 +76,7 @@ pub struct NewEnrollment {
     pub embeddings: Vec<NewEmbedding>,
 }
 
-/// Which enrollments to list; by default all.
+/// Which enrollments to list. The default is all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter<'a> {
     /// Only this one.
@@ -96,8 +96,8 @@ pub struct Filter<'a> {
 /// Stores an enrollment, its embeddings and its membership.
 ///
 /// # Errors
-/// [`Error::NotFound`] or [`Error::Gone`] for the collection, and [`Error::Conflict`] if an id is
-/// there already.
+/// [`Error::NotFound`] or [`Error::Gone`] for the collection, and [`Error::Conflict`] if an id
+/// exists already.
 pub async fn insert(tx: &mut Tx, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
     let text = "insert into enrollments \
                 (id, account_id, name, external_id, metadata, embedding_count, created, updated) \
@@ -186,7 +186,7 @@ pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Enro
     Ok(window.page(from_rows(account, rows), |enrollment| enrollment.id))
 }
 
-/// Changes what the tenant says of a person.
+/// Changes the facts about a person.
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`].
@@ -200,7 +200,7 @@ pub async fn update_facts(tx: &mut Tx, account: Id, id: Id, new: &FactsUpdate, n
     Ok(())
 }
 
-/// Adds embeddings, of which there may be `max` in all, and changes what the tenant says of the person.
+/// Adds embeddings, of which there may be `max` in all, and changes the facts about the person.
 ///
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`] for the enrollment, [`Error::TooManyEmbeddings`], and [`Error::Conflict`] if an id is
@@ -235,9 +235,6 @@ pub async fn delete(tx: &mut Tx, account: Id, id: Id, now: Micros) -> Result<Del
 }
 
 /// How many enrollments the account has.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn count(db: &Db, account: Id) -> Result<u64> {
     let mut conn = db.read().await?;
     let (count,): (i64,) =

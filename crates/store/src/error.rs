@@ -1,4 +1,4 @@
-//! What can go wrong with rows.
+//! The errors of the store.
 
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
@@ -10,10 +10,10 @@ use crate::ids::{Id, Kind};
 /// An error of the store. No message holds SQL text, names of people or connection strings.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// There is no such row in this account; it may exist in another one.
+    /// There is no such row in this account. It may exist in another one.
     #[error("there is no {kind} with the id {id}")]
     NotFound {
-        /// What was looked for; the id itself may be of another kind.
+        /// The kind of row that was searched. The id itself may be of another kind.
         kind: Kind,
         /// The id as asked for.
         id: Id,
@@ -21,7 +21,7 @@ pub enum Error {
     /// The row was in this account and has been deleted.
     #[error("the {kind} with the id {id} has been deleted")]
     Gone {
-        /// What was looked for.
+        /// The kind of row that was searched.
         kind: Kind,
         /// The id as asked for.
         id: Id,
@@ -39,7 +39,7 @@ pub enum Error {
     /// An enrollment would be left without any embedding. Nothing was deleted.
     #[error("this is the last embedding of the enrollment: delete the enrollment itself, or add another image first")]
     LastEmbedding,
-    /// A value that must be unique is there already (an id, or the hash of a key).
+    /// A value that must be unique exists already (an id, or the hash of a key).
     #[error("a row with the same unique value already exists")]
     Conflict(#[source] sqlx::Error),
     /// The database cannot be reached, is busy, full or shutting down: try again later.
@@ -51,22 +51,22 @@ pub enum Error {
     /// The file of the database cannot be created.
     #[error("the database file cannot be created")]
     CreateFile(#[source] std::io::Error),
-    /// There is no database where there must be one, or it has no tables.
+    /// The database must exist but does not, or it has no tables.
     #[error("the database is missing or empty: restore a back-up")]
     Empty,
-    /// What is stored is not what was written.
+    /// The stored data are damaged.
     #[error("the database is damaged: restore a back-up")]
     Damaged(#[source] sqlx::Error),
-    /// The PostgreSQL database cannot have vectors.
+    /// The PostgreSQL database does not support vectors.
     #[error(
         "the PostgreSQL database needs the extension \"vector\" (pgvector 0.7 or newer): install it on that server, and let \
          a superuser run \"create extension vector\" in the database"
     )]
     NoVectors(#[source] sqlx::Error),
-    /// The schema cannot be brought up to date; most often, the database was written by a newer version.
+    /// The schema cannot be updated. Most often, a newer version wrote the database.
     #[error("cannot update the database schema")]
     Migrate(#[source] Box<MigrateError>),
-    /// Anything else that the database answers: a defect in this program.
+    /// Any other error of the database: a defect in this program.
     #[error("the database refused a statement or returned unexpected data")]
     Database(#[source] sqlx::Error),
 }
@@ -78,7 +78,7 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Error {
         use sqlx::Error as E;
         match &error {
-            // A protocol error is what sqlx makes of a server that hangs up while they greet each other.
+            // sqlx reports a protocol error if the server hangs up during the greeting.
             E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
                 Error::Unavailable(error)
             }

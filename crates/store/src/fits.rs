@@ -29,11 +29,8 @@ impl fmt::Debug for Fit {
     }
 }
 
-/// Keeps the classifier of a collection, unless there is one of a later version by the same model. A collection that was
-/// deleted meanwhile has none.
-///
-/// # Errors
-/// Only those of the database.
+/// Stores the classifier of a collection, unless a later version by the same model exists. Does nothing if the collection
+/// was deleted meanwhile.
 pub async fn save(tx: &mut Tx, account: Id, collection: Id, fit: &Fit) -> Result<()> {
     let text = "insert into fits (collection_id, account_id, model, version, outdated, fitted, data) \
                 select c.id, c.account_id, $3, $4, $5, $6, $7 from collections c where c.account_id = $1 and c.id = $2 \
@@ -47,9 +44,6 @@ pub async fn save(tx: &mut Tx, account: Id, collection: Id, fit: &Fit) -> Result
 }
 
 /// The classifier of a collection, if it has one.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn of_collection(db: &Db, account: Id, collection: Id) -> Result<Option<Fit>> {
     let mut conn = db.read().await?;
     let text = "select model, version, outdated, fitted, data from fits where account_id = $1 and collection_id = $2";

@@ -50,9 +50,6 @@ pub async fn fit_soon(tx: &mut Tx, account: Id, collection: Id, due: Micros) -> 
 }
 
 /// Has the images of embeddings removed at `due`, unless the embeddings are stored until then.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn remove_images_at(tx: &mut Tx, account: Id, embeddings: &[Id], due: Micros) -> Result<()> {
     for embedding in embeddings {
         queue(tx, Job::RemoveImage, account, *embedding, due).await?;
@@ -79,9 +76,6 @@ pub(crate) async fn cancel(tx: &mut Tx, account: Id, subject: Id) -> Result<()> 
 }
 
 /// Claims the job of a kind that has been due for longest, until `lease`; nothing if none was due by `due`.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn claim(db: &Db, job: Job, due: Micros, now: Micros, lease: Micros) -> Result<Option<Claim>> {
     // Looked up first, because a look does not wait for writers.
     let mut conn = db.read().await?;
@@ -102,9 +96,6 @@ pub async fn claim(db: &Db, job: Job, due: Micros, now: Micros, lease: Micros) -
 
 /// Holds on to a job that takes longer; false if it is lost, because it was claimed by another worker after the lease, or is
 /// needed no more.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn extend(db: &Db, claim: &Claim, lease: Micros) -> Result<bool> {
     let mut tx = db.write_unlocked().await?;
     let text = "update jobs set due = $4 where kind = $1 and subject = $2 and state = 'running' and attempts = $3";
@@ -114,9 +105,6 @@ pub async fn extend(db: &Db, claim: &Claim, lease: Micros) -> Result<bool> {
 }
 
 /// Removes a job that is done, or queues it at `now` if it was asked for again meanwhile. Nothing if it was lost.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn finish(db: &Db, claim: &Claim, now: Micros) -> Result<()> {
     let mut tx = db.write_unlocked().await?;
     let (job, attempt) = (claim.job.as_str(), i64::from(claim.attempt));
@@ -131,9 +119,6 @@ pub async fn finish(db: &Db, claim: &Claim, now: Micros) -> Result<()> {
 }
 
 /// Queues a job that failed for another try at `due`, or sets it aside until it is asked for again. Nothing if it was lost.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn fail(db: &Db, claim: &Claim, error: &str, due: Option<Micros>) -> Result<()> {
     let mut tx = db.write_unlocked().await?;
     let text = "update jobs set state = $4, due = $5, error = $6 \
@@ -155,9 +140,6 @@ pub struct Count {
 }
 
 /// How many jobs there are.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn count(db: &Db) -> Result<Count> {
     let mut conn = db.read().await?;
     let text = "select count(*), count(case when state = 'failed' then 1 end) from jobs";

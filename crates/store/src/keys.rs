@@ -92,9 +92,6 @@ pub async fn by_id(db: &Db, id: Id) -> Result<ApiKey> {
 }
 
 /// The keys of an account, or for the operator of all accounts, oldest first, with those that are no longer good.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn list(db: &Db, account: Option<Id>) -> Result<Vec<ApiKey>> {
     let mut conn = db.read().await?;
     let text = "select id, account_id, hash, name, scopes, test, created, expires, revoked from api_keys \
@@ -128,9 +125,6 @@ pub async fn update_hash(tx: &mut Tx, account: Id, id: Id, hash: &[u8]) -> Resul
 }
 
 /// How many keys were ever made, in an account or in all.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn count(db: &Db, account: Option<Id>) -> Result<u64> {
     let mut conn = db.read().await?;
     let text = "select count(*) from api_keys where $1 is null or account_id = $1";

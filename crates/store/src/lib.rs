@@ -3,8 +3,11 @@
 //! Every function that touches a tenant's data takes the account, and every statement names it: an id of another
 //! account is simply [`Error::NotFound`]. Clock and ids come from the caller. Nothing here logs.
 //!
-//! Functions that write take a [`Tx`], which [`Db::write`] begins: what belongs together is committed together, by the
-//! caller. Functions that only read take the [`Db`].
+//! Functions that write take a [`Tx`], which [`Db::write`] begins. The caller commits, so that changes that belong together
+//! are committed together. Functions that only read take the [`Db`].
+//!
+//! Every function that uses the database can fail with [`Error::Unavailable`] or [`Error::Database`]. Only further errors
+//! are named at a function.
 //!
 //! A statement is written once for both databases and run through `sql!` (see `tx.rs`); only `vectors` and
 //! `cursors` are for PostgreSQL.

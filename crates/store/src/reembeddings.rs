@@ -35,9 +35,6 @@ pub struct Progress {
 }
 
 /// Embeddings that need a new vector by `model`, behind `after` in the order of their ids.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn pending(db: &Db, model: &str, after: Option<Id>, limit: u32) -> Result<Vec<Pending>> {
     let mut conn = db.read().await?;
     let text = "select b.id, b.account_id, b.image_key from embeddings b \
@@ -49,9 +46,6 @@ pub async fn pending(db: &Db, model: &str, after: Option<Id>, limit: u32) -> Res
 }
 
 /// Keeps a new vector of an embedding until [`switch`]. An embedding that was deleted meanwhile needs none.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn stage(tx: &mut Tx, account: Id, embedding: Id, model: &str, vector: &[f32]) -> Result<()> {
     let text = "insert into reembeddings (embedding_id, account_id, model, vector) \
                 select b.id, b.account_id, $3, $4 from embeddings b where b.account_id = $1 and b.id = $2 \
@@ -61,9 +55,6 @@ pub async fn stage(tx: &mut Tx, account: Id, embedding: Id, model: &str, vector:
 }
 
 /// How far the change to `model` is.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn progress(db: &Db, model: &str) -> Result<Progress> {
     let mut tx = db.read_snapshot().await?;
     let text = "select count(case when b.model = $1 then 1 end), \
@@ -80,9 +71,6 @@ pub async fn progress(db: &Db, model: &str) -> Result<Progress> {
 type StagedRow = (Id, i64, Option<String>, Option<String>, Vector);
 
 /// An enrollment with new vectors by `model`, and its account; `None` when no more are waiting.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn next_staged(db: &Db, model: &str) -> Result<Option<(Id, Id)>> {
     let mut conn = db.read().await?;
     let text = "select b.account_id, b.enrollment_id from reembeddings r join embeddings b on b.id = r.embedding_id \
@@ -91,9 +79,6 @@ pub async fn next_staged(db: &Db, model: &str) -> Result<Option<(Id, Id)>> {
 }
 
 /// Puts the new vectors by `model` of an enrollment in the place of the old ones.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn switch(tx: &mut Tx, account: Id, enrollment: Id, model: &str, now: Micros) -> Result<()> {
     let text = "select b.id, b.position, b.quality, b.image_key, r.vector from embeddings b \
                 join reembeddings r on r.embedding_id = b.id \

@@ -1,4 +1,4 @@
-//! Rejections: probes that were not somebody, as users told; the next fit of the collection takes them into account.
+//! Rejections: users report that a probe did not show a certain person. The next fit of the collection uses them.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use crate::jobs::{self, Job};
 use crate::tx::Tx;
 use crate::vector::{self, Vector};
 
-/// A probe that was not somebody.
+/// A probe that did not show a certain person.
 #[derive(Clone, PartialEq)]
 pub struct Rejection {
-    /// Who it was not.
+    /// The person that the probe did not show.
     pub enrollment_id: Id,
     /// The embedding of the probe.
     pub vector: Vec<f32>,
@@ -30,9 +30,9 @@ impl fmt::Debug for Rejection {
 pub struct NewRejection<'a> {
     /// A new id of [`Kind::Rejection`](crate::Kind::Rejection).
     pub id: Id,
-    /// Where the probe was identified.
+    /// The collection in which the probe was identified.
     pub collection_id: Id,
-    /// Who it was not.
+    /// The person that the probe did not show.
     pub enrollment_id: Id,
     /// The model that made the embedding of the probe.
     pub model: &'a str,
@@ -40,7 +40,7 @@ pub struct NewRejection<'a> {
     pub vector: &'a [f32],
 }
 
-/// Keeps a rejection and has the collection fitted again. Of a collection, the newest `max` are kept.
+/// Stores a rejection and queues a fit of the collection. A collection keeps its newest `max` rejections.
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone) for the collection or the enrollment,
@@ -60,9 +60,6 @@ pub async fn insert(tx: &mut Tx, account: Id, new: &NewRejection<'_>, max: u32, 
 }
 
 /// The rejections of a collection by embeddings of `model`, oldest first.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn list(db: &Db, account: Id, collection: Id, model: &str) -> Result<Vec<Rejection>> {
     let mut conn = db.read().await?;
     let text = "select enrollment_id, vector from rejections \

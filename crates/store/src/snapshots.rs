@@ -16,7 +16,7 @@ pub struct Snapshot {
     pub class: String,
     /// The confidence of that class, [0, 1].
     pub score: f64,
-    /// Where the image is kept, if it is.
+    /// The key of the kept image, if there is one.
     pub image_key: Option<String>,
     /// When it was made.
     pub created: Micros,
@@ -31,7 +31,7 @@ pub struct NewSnapshot<'a> {
     pub class: &'a str,
     /// The confidence of that class, [0, 1].
     pub score: f64,
-    /// Where the image is kept, if it is.
+    /// The key of the kept image, if there is one.
     pub image_key: Option<&'a str>,
 }
 

@@ -10,7 +10,7 @@ pub(crate) async fn insert(tx: &mut Tx, account: Id, kind: Kind, id: Id, now: Mi
     Ok(())
 }
 
-/// The error for a row that is not there: deleted, or never seen in this account.
+/// The error for a row that does not exist: it was deleted, or was never in this account.
 pub(crate) async fn missing(conn: &mut impl Handle, account: Id, kind: Kind, id: Id) -> Error {
     let text = "select kind from tombstones where account_id = $1 and id = $2 and kind = $3";
     let found: Result<Option<(String,)>, _> = sql!(fetch_optional, conn, text, account, id, kind.as_str());

@@ -17,15 +17,15 @@ pub(crate) enum Backend<S, P> {
 /// A connection for single reads.
 pub(crate) struct Conn(pub(crate) Backend<PoolConnection<Sqlite>, PoolConnection<Postgres>>);
 
-/// A transaction. What was done in it is kept by [`commit`](Self::commit); dropped without, it rolls back. After an error of
-/// a store function, drop it.
+/// A transaction. [`commit`](Self::commit) keeps its changes. If it is dropped without a commit, it rolls back. After an
+/// error of a store function, drop it.
 pub struct Tx(pub(crate) Backend<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>);
 
 impl Tx {
-    /// Keeps what was done.
+    /// Keeps the changes.
     ///
     /// # Errors
-    /// Only those of the database. After [`Error::Unavailable`](crate::Error::Unavailable) it is not known whether it was kept.
+    /// After [`Error::Unavailable`](crate::Error::Unavailable) it is unknown whether the changes were kept.
     pub async fn commit(self) -> Result<()> {
         match self.0 {
             Backend::Sqlite(tx) => tx.commit().await?,

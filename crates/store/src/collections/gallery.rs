@@ -1,4 +1,4 @@
-//! What identification reads: the state of a collection, all of its embeddings, or those of some members.
+//! The reads of identification: the state of a collection, all of its embeddings, or those of some members.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::vector::Vector;
 /// Members of one page of a [`Reader`]: bounds its memory, and is long enough that the round trips do not count.
 const PAGE: i64 = 2_000;
 
-/// What is looked up before every identification.
+/// The state of a collection, read before every identification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// The version of the collection.
@@ -46,7 +46,7 @@ pub struct MemberEmbedding {
     pub enrollment_id: Id,
     /// The embedding.
     pub embedding_id: Id,
-    /// The model that made it; vectors of different models cannot be compared.
+    /// The model that made it. Vectors of different models cannot be compared.
     pub model: String,
     /// The vector as it was stored.
     pub vector: Vec<f32>,
@@ -104,9 +104,6 @@ pub async fn state(db: &Db, account: Id, id: Id) -> Result<State> {
 }
 
 /// Number of embeddings in a collection. Reads an index entry for each.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn embedding_count(db: &Db, account: Id, collection: Id) -> Result<u64> {
     let mut conn = db.read().await?;
     let text = "select cast(coalesce(sum(e.embedding_count), 0) as bigint) from members m \
@@ -146,9 +143,6 @@ impl Reader {
     }
 
     /// The next embeddings, those of a member together and in order; none at the end.
-    ///
-    /// # Errors
-    /// Only those of the database.
     pub async fn page(&mut self) -> Result<Vec<MemberEmbedding>> {
         let text = "select p.enrollment_id, b.id, b.model, b.vector from (\
                         select enrollment_id from members where account_id = $1 and collection_id = $2 \
@@ -173,9 +167,6 @@ impl Reader {
 const TOGETHER: usize = 8;
 
 /// Those of the enrollments that are members of the collection now: see [`MemberReader::embeddings`].
-///
-/// # Errors
-/// Only those of the database.
 pub async fn members(db: &Db, account: Id, collection: Id, model: &str, ids: &[Id]) -> Result<Vec<Member>> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -192,18 +183,12 @@ pub struct MemberReader {
 
 impl MemberReader {
     /// Begins to read.
-    ///
-    /// # Errors
-    /// Only those of the database.
     pub async fn open(db: &Db, account: Id, collection: Id) -> Result<Self> {
         Ok(Self { tx: db.read_snapshot().await?, account, collection })
     }
 
     /// Those of the enrollments that are members, with their embeddings by `model`, in the given order. Members without any are
     /// left out.
-    ///
-    /// # Errors
-    /// Only those of the database.
     pub async fn embeddings(&mut self, model: &str, ids: &[Id]) -> Result<Vec<Member>> {
         let text = "select b.enrollment_id, b.id, b.vector from members m \
                     join embeddings b on b.enrollment_id = m.enrollment_id \
@@ -224,9 +209,6 @@ impl MemberReader {
     }
 
     /// What the tenant says of those of the enrollments that are members, in no order.
-    ///
-    /// # Errors
-    /// Only those of the database.
     pub async fn facts(&mut self, ids: &[Id]) -> Result<Vec<(Id, Facts)>> {
         let text = "select e.id, e.name, e.external_id, e.metadata from members m \
                     join enrollments e on e.id = m.enrollment_id \

@@ -1,4 +1,4 @@
-//! Who is in a collection, and what changed in it.
+//! The members of a collection, and the changes in it.
 
 use crate::collections::check;
 use crate::db::Db;
@@ -9,10 +9,10 @@ use crate::jobs::Job;
 use crate::tx::Tx;
 use crate::vectors;
 
-/// Changes that a copy of a collection may lag behind; a copy that missed more is made again.
+/// Most changes that a copy of a collection may have missed. A copy that missed more is built again.
 const CHANGES_KEPT: i64 = 10_000;
 
-/// Puts an enrollment into a collection. Returns whether it was not there before; only then does the version grow.
+/// Puts an enrollment into a collection. Returns whether it is new there. Only then does the version grow.
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone) for either of them.
@@ -26,7 +26,7 @@ pub async fn add_member(tx: &mut Tx, account: Id, collection: Id, enrollment: Id
     Ok(joined)
 }
 
-/// Takes an enrollment out of a collection; it stays enrolled. Returns whether it was a member.
+/// Takes an enrollment out of a collection. The enrollment itself stays. Returns whether it was a member.
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::Error::NotFound) or [`Error::Gone`](crate::Error::Gone) for either of them.
@@ -81,9 +81,6 @@ pub(crate) async fn record_change(
 /// The members that changed, joined or left after a version of the collection, each once and in no order. None when they are
 /// not known any more, or when the collection had another history up to that version (its `changed` is when it came to be;
 /// a database may have been restored from a copy): then the collection has to be read as a whole.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn changes(db: &Db, account: Id, collection: Id, version: i64, changed: Micros) -> Result<Option<Vec<Id>>> {
     let mut tx = db.read_snapshot().await?;
     let text = "select count(*) from changes \
@@ -99,7 +96,7 @@ pub async fn changes(db: &Db, account: Id, collection: Id, version: i64, changed
     Ok(few.then(|| rows.into_iter().map(|(id,)| id).collect()))
 }
 
-/// Forgets the changes that only a copy older than most would ask for.
+/// Forgets changes that only a very old copy would need.
 pub(crate) async fn trim_changes(tx: &mut Tx, account: Id, collection: Id, version: i64) -> Result<()> {
     let text = "delete from changes where account_id = $1 and collection_id = $2 and version <= $3";
     sql!(execute, tx, text, account, collection, version - CHANGES_KEPT)?;

@@ -31,11 +31,11 @@ pub struct Collection {
     pub id: Id,
     /// The account it belongs to.
     pub account_id: Id,
-    /// What its owner calls it.
+    /// Its name.
     pub name: String,
     /// Whether its classifier models unknown people.
     pub unknowns: bool,
-    /// Grows with every change of what an identification would see; the least is 1.
+    /// Grows with every change that matters to an identification. The least version is 1.
     pub version: i64,
     /// Its members, in the order in which they joined.
     pub enrollments: Vec<Id>,
@@ -50,13 +50,13 @@ pub struct Collection {
 pub struct NewCollection<'a> {
     /// A new id of [`Kind::Collection`].
     pub id: Id,
-    /// What its owner calls it; need not be unique.
+    /// Its name. It need not be unique.
     pub name: &'a str,
     /// Whether its classifier models unknown people.
     pub unknowns: bool,
 }
 
-/// Which collections to list; by default all.
+/// Which collections to list. The default is all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter<'a> {
     /// Only this one.

@@ -9,7 +9,7 @@ use crate::tx::Backend;
 /// Vectors of one collection and model from which on they are indexed. With 5,000, comparing them all takes 3.0 ms and an
 /// index 1.7 ms; with 10,000 it is 10.7 and 2.1 ms (`cargo bench -p vultus --bench postgres`).
 pub const INDEX_FROM: i64 = 5_000;
-/// An index goes when its collection has shrunk this far; not sooner, or it would come and go.
+/// An index is dropped when its collection has shrunk this far. A higher limit would let it come and go.
 const INDEX_UNTIL: i64 = INDEX_FROM / 2;
 /// Memory up to which pgvector may build an index quickly, all at once.
 const BUILD_MEMORY_KB: i64 = 2 << 20;
@@ -21,11 +21,8 @@ const LINK_BYTES: i64 = 800;
 const LOCK: i64 = 0x7675_6c74_7573;
 
 /// Makes the indexes that large collections lack, and drops those of collections that have shrunk or gone. Returns whether
-/// anything had to be done. Searches and writes go on meanwhile; when another node is at it, nothing is done. Nothing
-/// either on SQLite.
-///
-/// # Errors
-/// Only those of the database.
+/// anything had to be done. Searches and writes continue meanwhile. Does nothing if another node is doing it, and
+/// nothing on SQLite.
 pub async fn maintain(db: &Db) -> Result<bool> {
     let Backend::Postgres(pool) = db.backend() else { return Ok(false) };
     // Not given back to the pool: the lock ends with the connection, also when this is cancelled.

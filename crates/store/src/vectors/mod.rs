@@ -56,9 +56,6 @@ pub fn distinct(found: impl IntoIterator<Item = (Id, f32)>, limit: usize) -> Vec
 /// The members of a collection most like the probe, with the cosine of their best embedding by `model`, best first, at
 /// most `limit`. An index keeps `breadth` neighbours at least (see [`breadth`]). The cosines are those of 16-bit floats, so their third digit is the last good one. Empty on SQLite, and
 /// for a collection that is not there.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn search(
     db: &Db,
     account: Id,

@@ -6,22 +6,19 @@ use crate::error::Result;
 use crate::ids::Id;
 use crate::tx::Backend;
 
-/// Enrollments that are looked up at a time.
+/// Enrollments to look up at a time.
 const PAGE: i64 = 1_000;
 
-/// What a comparison found. Foreign keys rule out vectors of embeddings or members that are gone.
+/// The result of a comparison. Foreign keys rule out vectors of deleted embeddings or members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coverage {
     /// How many vectors there should be.
     pub expected: u64,
-    /// How many of them are missing, or are of another model or dimension than their embedding.
+    /// How many of them are missing, or have another model or dimension than their embedding.
     pub missing: u64,
 }
 
 /// Compares the vectors with the embeddings in collections; `None` on SQLite.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn check(db: &Db) -> Result<Option<Coverage>> {
     let Backend::Postgres(pool) = db.backend() else { return Ok(None) };
     let text = "select count(*), count(*) filter (where v.embedding_id is null) from members m \
@@ -32,11 +29,8 @@ pub async fn check(db: &Db) -> Result<Option<Coverage>> {
     Ok(Some(Coverage { expected: expected as u64, missing: missing as u64 }))
 }
 
-/// Makes all vectors again, those of one enrollment at a time, while searches go on. Gives the number of enrollments; `None`
+/// Makes all vectors again, one enrollment at a time, while searches continue. Returns the number of enrollments, or `None`
 /// on SQLite.
-///
-/// # Errors
-/// Only those of the database.
 pub async fn rebuild(db: &Db) -> Result<Option<u64>> {
     let Backend::Postgres(pool) = db.backend() else { return Ok(None) };
     let (mut after, mut count) = (Vec::new(), 0);
