@@ -39,6 +39,8 @@ pub struct App {
     pub keyring: Keyring,
     /// Permits for the memory that request bodies take, in units of [`budget::UNIT_BYTES`].
     pub body_memory: Arc<Semaphore>,
+    /// Permits to send lists of any length.
+    pub long_lists: Arc<Semaphore>,
     /// The rate limit of the API keys, if there is one.
     pub rate_limit: Option<RateLimit>,
 }
@@ -55,6 +57,7 @@ impl App {
             vectors: search::open(&config, &db)?,
             classifiers: Classifiers::new(config.matching.cached_embeddings),
             body_memory: Arc::new(Semaphore::new(body_memory.min(Semaphore::MAX_PERMITS))),
+            long_lists: Arc::new(Semaphore::new(config.http.long_lists.min(Semaphore::MAX_PERMITS))),
             rate_limit: rate.map(|rate| RateLimit::new(rate, config.http.rate_burst.unwrap_or(rate))),
             screening: Arc::new(Screening::new(Folder::new(config.screening.lists.path(&config.data.data_dir)))),
             blobs: Blobs::open(&config)?,

@@ -190,6 +190,9 @@ pub enum Error {
     /// Other images have the memory for decoding.
     #[error("the server is decoding as many images as its memory allows: try again shortly")]
     ImagesFull,
+    /// The server sends as many long lists as it may.
+    #[error("the server is sending too many long lists: try again shortly, or read the list in pages with \"limit\"")]
+    ListsFull,
     /// The request took longer than the server allows.
     #[error("the request took too long: try again, or send smaller images")]
     Timeout,

@@ -1,5 +1,9 @@
 //! Enrollments: people with a name and one or more embeddings.
 
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+use tokio::sync::mpsc;
+
 use crate::collections;
 use crate::db::Db;
 use crate::embeddings::{self, Deleted, NewEmbedding};
@@ -148,42 +152,84 @@ macro_rules! page_of {
 /// there.
 pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Enrollment>> {
     let window = Window::new(filter.id, filter.after, filter.limit);
+    let mut conn = db.read().await?;
+    let (mut items, mut last) = (Vec::new(), None);
+    let mut rows = rows(&mut conn, account, filter, &window);
+    while let Some(row) = rows.try_next().await? {
+        items.extend(absorb(&mut last, account, row));
+    }
+    drop(rows);
+    items.extend(last);
+    if items.is_empty() {
+        check_filter(&mut conn, account, filter).await?;
+    }
+    Ok(window.page(items, |enrollment| enrollment.id))
+}
+
+/// Sends the enrollments that match the filter, oldest first, all as they are at one moment: for lists of any length. Ends early
+/// when nobody receives any more. Holds a connection until the receiver has taken them.
+///
+/// # Errors
+/// Those of [`list`].
+pub async fn send_all(db: &Db, account: Id, filter: &Filter<'_>, to: &mpsc::Sender<Enrollment>) -> Result<()> {
+    let window = Window::new(filter.id, filter.after, filter.limit);
+    let mut conn = db.read().await?;
+    let mut last = None;
+    let mut rows = rows(&mut conn, account, filter, &window);
+    while let Some(row) = rows.try_next().await? {
+        if let Some(enrollment) = absorb(&mut last, account, row)
+            && to.send(enrollment).await.is_err()
+        {
+            return Ok(());
+        }
+    }
+    drop(rows);
+    match last {
+        // Nobody receives any more, or it is the last one anyway.
+        Some(enrollment) => drop(to.send(enrollment).await),
+        None => check_filter(&mut conn, account, filter).await?,
+    }
+    Ok(())
+}
+
+/// The rows of a list.
+fn rows<'a>(
+    conn: &'a mut Conn,
+    account: Id,
+    filter: &'a Filter<'_>,
+    window: &'a Window,
+) -> BoxStream<'a, sqlx::Result<ListRow>> {
     let (first, last) = (window.first.as_slice(), window.last.as_slice());
     let (name, external_id) = (filter.name, filter.external_id);
-    let mut conn = db.read().await?;
-    let rows: Vec<ListRow> = match (filter.collection_id, name, external_id) {
+    match (filter.collection_id, name, external_id) {
         (Some(collection), ..) => {
             let text = page_of!(
                 "from members m join enrollments e on e.id = m.enrollment_id where m.account_id = $1 and \
                  m.collection_id = $5 and m.enrollment_id >= $2 and m.enrollment_id <= $3 and \
                  ($6 is null or e.name = $6) and ($7 is null or e.external_id = $7) order by m.enrollment_id"
             );
-            sql!(fetch_all, &mut conn, text, account, first, last, window.rows, collection, name, external_id)?
+            sql!(fetch, conn, text, account, first, last, window.rows, collection, name, external_id)
         }
         (None, name, Some(external_id)) => {
             let text = page_of!(
                 "from enrollments e where e.account_id = $1 and e.id >= $2 and e.id <= $3 and e.external_id = $5 \
                  and ($6 is null or e.name = $6) order by e.id"
             );
-            sql!(fetch_all, &mut conn, text, account, first, last, window.rows, external_id, name)?
+            sql!(fetch, conn, text, account, first, last, window.rows, external_id, name)
         }
         (None, Some(name), None) => {
             let text = page_of!(
                 "from enrollments e where e.account_id = $1 and e.id >= $2 and e.id <= $3 and e.name = $5 \
                  order by e.id"
             );
-            sql!(fetch_all, &mut conn, text, account, first, last, window.rows, name)?
+            sql!(fetch, conn, text, account, first, last, window.rows, name)
         }
         (None, None, None) => {
             let text =
                 page_of!("from enrollments e where e.account_id = $1 and e.id >= $2 and e.id <= $3 order by e.id");
-            sql!(fetch_all, &mut conn, text, account, first, last, window.rows)?
+            sql!(fetch, conn, text, account, first, last, window.rows)
         }
-    };
-    if rows.is_empty() {
-        check_filter(&mut conn, account, filter).await?;
     }
-    Ok(window.page(from_rows(account, rows), |enrollment| enrollment.id))
 }
 
 /// Changes the facts about a person.
@@ -253,25 +299,14 @@ async fn check_filter(conn: &mut Conn, account: Id, filter: &Filter<'_>) -> Resu
     Ok(())
 }
 
-fn from_rows(account_id: Id, rows: Vec<ListRow>) -> Vec<Enrollment> {
-    let mut enrollments: Vec<Enrollment> = Vec::new();
-    for (id, name, external_id, metadata, created, updated, collection_id, embedding, image_key) in rows {
-        if enrollments.last().is_none_or(|last| last.id != id) {
-            enrollments.push(Enrollment {
-                id,
-                account_id,
-                name,
-                external_id,
-                metadata,
-                collection_id,
-                embeddings: Vec::new(),
-                created,
-                updated,
-            });
-        }
-        if let (Some(id), Some(enrollment)) = (embedding, enrollments.last_mut()) {
-            enrollment.embeddings.push(EmbeddingRef { id, image_key });
-        }
-    }
-    enrollments
+/// Adds a row to the enrollment that it belongs to. Gives the one before when that is complete.
+fn absorb(last: &mut Option<Enrollment>, account_id: Id, row: ListRow) -> Option<Enrollment> {
+    let (id, name, external_id, metadata, created, updated, collection_id, embedding, image_key) = row;
+    let complete = last.take_if(|last| last.id != id);
+    let embeddings = Vec::new();
+    let new =
+        || Enrollment { id, account_id, name, external_id, metadata, collection_id, embeddings, created, updated };
+    let enrollment = last.get_or_insert_with(new);
+    enrollment.embeddings.extend(embedding.map(|id| EmbeddingRef { id, image_key }));
+    complete
 }

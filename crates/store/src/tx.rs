@@ -76,8 +76,15 @@ pub(crate) async fn begin<D: Database>(pool: &Pool<D>, statement: &'static str) 
 }
 
 /// Runs one statement on a [`Handle`]: `sql!(fetch_all, conn, "select ... $1", value)`. The verb is one of sqlx's
-/// `fetch_all`, `fetch_optional`, `fetch_one` (rows as tuples), or `execute` (the number of rows affected).
+/// `fetch_all`, `fetch_optional`, `fetch_one` (rows as tuples), `fetch` (a stream of them, in constant memory), or `execute` (the
+/// number of rows affected).
 macro_rules! sql {
+    (fetch, $handle:expr, $text:expr $(, $value:expr)* $(,)?) => {
+        match $crate::tx::Handle::native($handle) {
+            $crate::tx::Backend::Sqlite(c) => sqlx::query_as::<sqlx::Sqlite, _>($text)$(.bind($value))*.fetch(c),
+            $crate::tx::Backend::Postgres(c) => sqlx::query_as::<sqlx::Postgres, _>($text)$(.bind($value))*.fetch(c),
+        }
+    };
     (execute, $handle:expr, $text:expr $(, $value:expr)* $(,)?) => {
         match $crate::tx::Handle::native($handle) {
             $crate::tx::Backend::Sqlite(c) => sqlx::query::<sqlx::Sqlite>($text)$(.bind($value))*

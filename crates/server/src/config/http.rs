@@ -61,6 +61,13 @@ pub struct Http {
     /// Seconds after which a request gets 503, whatever it is doing.
     #[arg(long, env = "VULTUS_REQUEST_TIMEOUT", default_value = "120", value_parser = seconds, value_name = "SECONDS")]
     pub request_timeout: Duration,
+    /// Seconds that a client has to read a whole list (`GET` without `limit`). The server cuts the connection then.
+    #[arg(long, env = "VULTUS_LIST_TIMEOUT", default_value = "120", value_parser = seconds, value_name = "SECONDS")]
+    pub list_timeout: Duration,
+    /// Lists of more than a thousand items that the server sends at a time, each with its connection to the database. Further
+    /// ones get 503.
+    #[arg(long, env = "VULTUS_LONG_LISTS", default_value_t = 2, value_name = "N")]
+    pub long_lists: usize,
     /// Seconds that running requests have to finish after SIGTERM or SIGINT.
     #[arg(long, env = "VULTUS_SHUTDOWN_TIMEOUT", default_value = "30", value_parser = seconds, value_name = "SECONDS")]
     pub shutdown_timeout: Duration,

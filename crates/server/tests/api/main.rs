@@ -19,6 +19,7 @@ mod identify;
 mod isolation;
 mod keys;
 mod link;
+mod listing;
 mod lists;
 mod load;
 mod logging;

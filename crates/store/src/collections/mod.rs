@@ -3,13 +3,17 @@
 mod gallery;
 mod members;
 
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+use tokio::sync::mpsc;
+
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
 use crate::jobs;
 use crate::page::{Page, Window};
 use crate::tombstones;
-use crate::tx::{Handle, Tx};
+use crate::tx::{Conn, Handle, Tx};
 
 pub use gallery::{FitStamp, Member, MemberEmbedding, MemberReader, Reader, State, embedding_count, members, state};
 pub use members::{add_member, changes, remove_member};
@@ -98,18 +102,74 @@ type ListRow = (Id, String, bool, i64, Micros, Micros, Option<Id>);
 /// [`Error::NotFound`] or [`Error::Gone`] if the filter names a collection that is not there.
 pub async fn list(db: &Db, account: Id, filter: &Filter<'_>) -> Result<Page<Collection>> {
     let window = Window::new(filter.id, filter.after, filter.limit);
-    let (first, last) = (window.first.as_slice(), window.last.as_slice());
     let mut conn = db.read().await?;
+    let mut items: Vec<Collection> = Vec::new();
+    let mut rows = rows(&mut conn, account, filter, &window);
+    while let Some(row) = rows.try_next().await? {
+        let (collection, member) = split(account, row);
+        if items.last().is_none_or(|last| last.id != collection.id) {
+            items.push(collection);
+        }
+        if let Some(last) = items.last_mut() {
+            last.enrollments.extend(member);
+        }
+    }
+    drop(rows);
+    if let (true, Some(id)) = (items.is_empty(), filter.id) {
+        check(&mut conn, account, id).await?;
+    }
+    Ok(window.page(items, |collection| collection.id))
+}
+
+/// A piece of a list of collections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// The next collection, without its members.
+    Collection(Collection),
+    /// The next member of that collection, in the order in which they joined.
+    Member(Id),
+}
+
+/// Sends the collections that match the filter, oldest first, each before its members, all as they are at one moment: for lists of
+/// any length. Ends early when nobody receives any more. Holds a connection until the receiver has taken them.
+///
+/// # Errors
+/// Those of [`list`].
+pub async fn send_all(db: &Db, account: Id, filter: &Filter<'_>, to: &mpsc::Sender<Piece>) -> Result<()> {
+    let window = Window::new(filter.id, filter.after, filter.limit);
+    let mut conn = db.read().await?;
+    let mut last = None;
+    let mut rows = rows(&mut conn, account, filter, &window);
+    while let Some(row) = rows.try_next().await? {
+        let (collection, member) = split(account, row);
+        let is_next = last.replace(collection.id) != Some(collection.id);
+        for piece in is_next.then_some(Piece::Collection(collection)).into_iter().chain(member.map(Piece::Member)) {
+            if to.send(piece).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    drop(rows);
+    match filter.id {
+        Some(id) if last.is_none() => check(&mut conn, account, id).await,
+        _ => Ok(()),
+    }
+}
+
+/// The rows of a list.
+fn rows<'a>(
+    conn: &'a mut Conn,
+    account: Id,
+    filter: &'a Filter<'_>,
+    window: &'a Window,
+) -> BoxStream<'a, sqlx::Result<ListRow>> {
+    let (first, last) = (window.first.as_slice(), window.last.as_slice());
     let text = "select p.id, p.name, p.unknowns, p.version, p.created, p.updated, m.enrollment_id from (\
                     select c.id, c.name, c.unknowns, c.version, c.created, c.updated from collections c \
                     where c.account_id = $1 and c.id >= $2 and c.id <= $3 and ($5 is null or c.name = $5) \
                     order by c.id limit $4\
                 ) p left join members m on m.collection_id = p.id order by p.id, m.created, m.enrollment_id";
-    let rows: Vec<ListRow> = sql!(fetch_all, &mut conn, text, account, first, last, window.rows, filter.name)?;
-    if let (true, Some(id)) = (rows.is_empty(), filter.id) {
-        check(&mut conn, account, id).await?;
-    }
-    Ok(window.page(from_rows(account, rows), |collection| collection.id))
+    sql!(fetch, conn, text, account, first, last, window.rows, filter.name)
 }
 
 /// Deletes a collection. Its enrollments stay.
@@ -135,24 +195,9 @@ pub(crate) async fn check(conn: &mut impl Handle, account: Id, id: Id) -> Result
     }
 }
 
-fn from_rows(account_id: Id, rows: Vec<ListRow>) -> Vec<Collection> {
-    let mut collections: Vec<Collection> = Vec::new();
-    for (id, name, unknowns, version, created, updated, member) in rows {
-        if collections.last().is_none_or(|last| last.id != id) {
-            collections.push(Collection {
-                id,
-                account_id,
-                name,
-                unknowns,
-                version,
-                enrollments: Vec::new(),
-                created,
-                updated,
-            });
-        }
-        if let (Some(member), Some(collection)) = (member, collections.last_mut()) {
-            collection.enrollments.push(member);
-        }
-    }
-    collections
+/// The collection of a row, without members, and the member that the row names.
+fn split(account_id: Id, row: ListRow) -> (Collection, Option<Id>) {
+    let (id, name, unknowns, version, created, updated, member) = row;
+    let enrollments = Vec::new();
+    (Collection { id, account_id, name, unknowns, version, enrollments, created, updated }, member)
 }

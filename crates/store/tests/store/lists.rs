@@ -1,3 +1,5 @@
+use tokio::sync::mpsc;
+use vultus_store::collections::Piece;
 use vultus_store::enrollments::{self, Filter};
 use vultus_store::{Id, Kind, collections};
 
@@ -100,6 +102,45 @@ async fn collections_are_listed_by_name_and_in_pages() {
         let start = collections::Filter { limit: Some(2), ..Default::default() };
         assert_eq!(only(start.clone()).await, (made[..2].to_vec(), Some(made[1])));
         assert_eq!(only(collections::Filter { after: Some(made[1]), ..start }).await, (made[2..].to_vec(), None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_that_is_sent_is_of_one_moment_however_long_its_receiver_takes() {
+    on_each_database(async |world| {
+        let home = world.collection("Home").await;
+        let mut expected = Vec::new();
+        for number in 0..50 {
+            expected.push(world.enroll(&format!("person {number}"), 1 + number % 3, Some(home)).await);
+        }
+        let (to, mut people) = mpsc::channel(1);
+        let (into, mut pieces) = mpsc::channel(1);
+        let (db, account) = (world.db.clone(), world.account);
+        let sending = tokio::spawn(async move {
+            let (filter, everybody) = (collections::Filter::default(), Filter::default());
+            tokio::try_join!(
+                enrollments::send_all(&db, account, &everybody, &to),
+                collections::send_all(&db, account, &filter, &into)
+            )
+            .map(drop)
+        });
+        let mut seen = vec![people.recv().await.unwrap()];
+        assert!(matches!(pieces.recv().await.unwrap(), Piece::Collection(found) if found.id == home));
+        written!(world.db, account, enrollments::delete(expected[30], now())).await.unwrap();
+        world.enroll("newcomer", 1, Some(home)).await;
+        let mut members = Vec::new();
+        let (mut more_people, mut more_pieces) = (true, true);
+        while more_people || more_pieces {
+            tokio::select! {
+                next = people.recv(), if more_people => { more_people = next.is_some(); seen.extend(next) }
+                next = pieces.recv(), if more_pieces => { more_pieces = next.is_some(); members.extend(next) }
+            }
+        }
+        sending.await.unwrap().unwrap();
+        assert_eq!(seen.iter().map(|person| person.id).collect::<Vec<_>>(), expected);
+        assert!(seen.iter().enumerate().all(|(at, person)| person.embeddings.len() == 1 + at % 3));
+        assert_eq!(members, expected.into_iter().map(Piece::Member).collect::<Vec<_>>());
     })
     .await;
 }

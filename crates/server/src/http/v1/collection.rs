@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::Uri;
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
-use vultus_store::collections::{self, Filter, NewCollection};
+use vultus_store::collections::{self, Filter, NewCollection, Piece};
 use vultus_store::{Id, Kind, jobs};
 
 use super::enroll::PageMeta;
@@ -17,6 +18,7 @@ use crate::error::{Entity, Error};
 use crate::http::wire::body::Upload;
 use crate::http::wire::envelope::{Envelope, NoMeta};
 use crate::http::wire::fields;
+use crate::http::wire::listing::{self, Elements};
 
 /// A new collection.
 #[derive(ToSchema)]
@@ -172,7 +174,7 @@ pub(crate) async fn list(
     caller: Caller,
     uri: Uri,
     upload: Upload,
-) -> Result<Envelope<Vec<CollectionEntry>, PageMeta>, Error> {
+) -> Result<Response, Error> {
     let fields = fields::from_body_or_query(&upload.bytes, &uri, false)?;
     let name = fields.name()?;
     let filter = Filter {
@@ -181,9 +183,57 @@ pub(crate) async fn list(
         limit: fields.limit(1_000)?,
         after: fields.cursor(Kind::Collection)?,
     };
-    let page = collections::list(&app.db, caller.account, &filter).await?;
-    let meta = filter.limit.map(|_| PageMeta { next_cursor: page.next.map(|id| id.to_string()) });
-    Ok(Envelope::new(None, page.items.into_iter().map(entry).collect(), meta))
+    if filter.limit.is_some() {
+        let page = collections::list(&app.db, caller.account, &filter).await?;
+        let meta = PageMeta { next_cursor: page.next.map(|id| id.to_string()) };
+        let entries: Vec<CollectionEntry> = page.items.into_iter().map(entry).collect();
+        return Ok(Envelope::new(None, entries, Some(meta)).into_response());
+    }
+    let Filter { id, after, .. } = filter;
+    let (db, account) = (app.db.clone(), caller.account);
+    listing::answer(&app, Collections::default(), async move |to| {
+        let filter = Filter { id, name: name.as_deref(), limit: None, after };
+        collections::send_all(&db, account, &filter, &to).await
+    })
+    .await
+}
+
+/// Entries that are written member by member: a collection may have more of them than should be in memory.
+#[derive(Default)]
+struct Collections {
+    /// What closes the entry that is open.
+    end: Option<String>,
+    members: usize,
+}
+
+/// Between what comes before the members in an entry, and what comes after. No text in an entry has it: quotes are escaped.
+const MEMBERS: &str = r#""enrollments":[]"#;
+
+impl Elements for Collections {
+    type Item = Piece;
+
+    fn push(&mut self, out: &mut Vec<u8>, item: Piece) -> serde_json::Result<()> {
+        match item {
+            Piece::Collection(collection) => {
+                let separator = if self.end.is_some() { "," } else { "" };
+                self.finish(out);
+                let entry = serde_json::to_string(&entry(collection))?;
+                let (start, end) = entry.split_once(MEMBERS).unwrap_or((&entry, ""));
+                out.extend(separator.bytes().chain(start.bytes()).chain(br#""enrollments":["#.iter().copied()));
+                (self.end, self.members) = (Some(format!("]{end}")), 0);
+            }
+            Piece::Member(id) => {
+                let separator = if self.members > 0 { "," } else { "" };
+                out.extend(format!("{separator}\"{id}\"").bytes());
+                self.members += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        out.extend(self.end.take().unwrap_or_default().bytes());
+    }
 }
 
 /// Delete a collection.

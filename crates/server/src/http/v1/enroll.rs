@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::Uri;
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -19,7 +20,7 @@ use crate::flows::enroll::{Enrolled, Target};
 use crate::flows::{self, Outcome, Picture};
 use crate::http::wire::body::Upload;
 use crate::http::wire::envelope::{Envelope, FaceAnswer, NoMeta, SkippedImage, skipped_images};
-use crate::http::wire::fields;
+use crate::http::wire::{fields, listing};
 
 /// Most images of a new enrollment; others can be added to it.
 const MAX_IMAGES: usize = 10;
@@ -215,7 +216,7 @@ pub(crate) async fn list(
     caller: Caller,
     uri: Uri,
     upload: Upload,
-) -> Result<Envelope<Vec<EnrollmentEntry>, PageMeta>, Error> {
+) -> Result<Response, Error> {
     let fields = fields::from_body_or_query(&upload.bytes, &uri, false)?;
     let (name, external_id) = (fields.name()?, fields.label("external_id")?);
     let filter = Filter {
@@ -226,9 +227,20 @@ pub(crate) async fn list(
         limit: fields.limit(1_000)?,
         after: fields.cursor(Kind::Enrollment)?,
     };
-    let page = enrollments::list(&app.db, caller.account, &filter).await?;
-    let meta = filter.limit.map(|_| PageMeta { next_cursor: page.next.map(|id| id.to_string()) });
-    Ok(Envelope::new(None, page.items.into_iter().map(entry).collect(), meta))
+    if filter.limit.is_some() {
+        let page = enrollments::list(&app.db, caller.account, &filter).await?;
+        let meta = PageMeta { next_cursor: page.next.map(|id| id.to_string()) };
+        let entries: Vec<EnrollmentEntry> = page.items.into_iter().map(entry).collect();
+        return Ok(Envelope::new(None, entries, Some(meta)).into_response());
+    }
+    let Filter { id, collection_id, after, .. } = filter;
+    let (db, account) = (app.db.clone(), caller.account);
+    listing::answer(&app, listing::Each::new(entry), async move |to| {
+        let (name, external_id) = (name.as_deref(), external_id.as_deref());
+        let filter = Filter { id, collection_id, name, external_id, limit: None, after };
+        enrollments::send_all(&db, account, &filter, &to).await
+    })
+    .await
 }
 
 /// Delete an enrollment.

@@ -7,6 +7,7 @@ pub(super) mod envelope;
 pub(super) mod fields;
 mod linger;
 pub mod listen;
+pub(crate) mod listing;
 pub(super) mod observe;
 mod paced;
 pub(super) mod problem;

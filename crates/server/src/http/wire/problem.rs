@@ -125,6 +125,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
         Error::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
         Error::ConnectionsFull => (BUSY, "connections_full"),
+        Error::ListsFull => (BUSY, "lists_full"),
         Error::UploadsFull => (BUSY, "uploads_full"),
         Error::ImagesFull => (BUSY, "images_full"),
         Error::Timeout => (BUSY, "timeout"),
