@@ -23,7 +23,9 @@ use faces::{DIMENSION, Random, World};
 use node::{ENROLLED, Server, jpeg_1280x960, throughput};
 use vultus::app::new_id;
 use vultus::clock::now_us;
+use vultus::keyring::Keyring;
 use vultus::model::Model;
+use vultus::seal;
 use vultus::search::{Milvus, Postgres, VectorIndex};
 use vultus_gallery::{Gallery, SHORTLIST};
 use vultus_store::collections::{self, NewCollection};
@@ -60,7 +62,7 @@ struct Space {
 
 async fn search(size: usize) -> anyhow::Result<()> {
     let (world, database) = (World::new(), Database::on_postgres().await);
-    let db = Db::connect(&database.url()).await?;
+    let db = Db::connect(&database.url()).await?.sealed_by(seal::sealer(&Keyring::new(vec![7; 32], Vec::new())));
     let mut tx = db.write_unlocked().await?;
     let account = accounts::get_or_insert(&mut tx, new_id(Kind::Account)?, "bench", now_us()).await?.id;
     tx.commit().await?;

@@ -11,6 +11,7 @@
 //!
 //! A [`Label`] is authenticated with the content: what was sealed as one thing cannot be passed off as another.
 
+mod rows;
 mod stream;
 
 use chacha20poly1305::aead::{Aead as _, AeadInOut as _, Payload};
@@ -22,6 +23,7 @@ use zeroize::Zeroizing;
 use crate::keyring::{KEY_ID_BYTES, KeyId, Keyring, Subkey};
 use crate::random::random_bytes;
 
+pub use rows::{rewrap_all, sealer};
 pub use stream::{Opener, Sealer};
 
 const VERSION: u8 = 1;

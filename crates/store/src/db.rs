@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::SqlSafeStr;
@@ -11,6 +12,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
+use crate::data_keys::Sealer;
 use crate::error::{Error, Result};
 use crate::ids::Id;
 use crate::tx::{Backend, Conn, Handle as _, Tx, begin};
@@ -30,7 +32,10 @@ const PULSE_IDLE: Duration = Duration::from_mins(1);
 
 /// The database. Clones share their connections.
 #[derive(Clone)]
-pub struct Db(Backend<SqlitePools, PostgresPools>);
+pub struct Db {
+    pools: Backend<SqlitePools, PostgresPools>,
+    sealer: Option<Arc<dyn Sealer>>,
+}
 
 /// SQLite has one writer at a time: waiting for the connection is fairer and quicker than waiting for the file's lock.
 #[derive(Clone)]
@@ -103,10 +108,10 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *tx).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[INITIAL]).run_direct(None, &mut *tx, false).await?;
+        migrator(&[INITIAL, DATA_KEYS]).run_direct(None, &mut *tx, false).await?;
         tx.commit().await?;
         let readers = pool().max_connections(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
-        Ok(Db(Backend::Sqlite(SqlitePools { writer, readers })))
+        Ok(Db { pools: Backend::Sqlite(SqlitePools { writer, readers }), sealer: None })
     }
 
     async fn connect_postgres(url: &str, may_be_empty: bool) -> Result<Db> {
@@ -124,13 +129,19 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *connection).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[INITIAL, VECTORS]).run_direct(None, &mut *connection, false).await?;
-        Ok(Db(Backend::Postgres(PostgresPools { work, pulse })))
+        migrator(&[INITIAL, VECTORS, DATA_KEYS]).run_direct(None, &mut *connection, false).await?;
+        Ok(Db { pools: Backend::Postgres(PostgresPools { work, pulse }), sealer: None })
+    }
+
+    /// The same database with what seals and opens its vectors. Without, vectors are neither read nor written.
+    #[must_use]
+    pub fn sealed_by(self, sealer: Arc<dyn Sealer>) -> Db {
+        Db { sealer: Some(sealer), ..self }
     }
 
     /// Whether this is PostgreSQL, which searches vectors itself.
     pub fn is_postgres(&self) -> bool {
-        matches!(self.0, Backend::Postgres(_))
+        matches!(self.pools, Backend::Postgres(_))
     }
 
     /// Whether the database answers, for health checks.
@@ -147,7 +158,7 @@ impl Db {
     /// waits for the database. A statement may take as long as it needs if the server answers others. Nothing else shows that
     /// a server hangs or that a network swallows packets. Never resolves for SQLite.
     pub async fn silence(&self) -> Error {
-        let Backend::Postgres(pools) = &self.0 else { return std::future::pending().await };
+        let Backend::Postgres(pools) = &self.pools else { return std::future::pending().await };
         loop {
             tokio::time::sleep(PULSE).await;
             // A connection is tested when it is acquired.
@@ -160,7 +171,7 @@ impl Db {
     /// Waits for the running statements, but not for a server that hangs, and closes all connections. Later calls fail with
     /// [`Error::Unavailable`].
     pub async fn close(&self) {
-        match &self.0 {
+        match &self.pools {
             Backend::Sqlite(pools) => {
                 pools.readers.close().await;
                 pools.writer.close().await;
@@ -177,7 +188,7 @@ impl Db {
 
     /// The connections.
     pub(crate) fn backend(&self) -> Backend<(), &PgPool> {
-        match &self.0 {
+        match &self.pools {
             Backend::Sqlite(_) => Backend::Sqlite(()),
             Backend::Postgres(pools) => Backend::Postgres(&pools.work),
         }
@@ -185,20 +196,22 @@ impl Db {
 
     /// A connection for a single read.
     pub(crate) async fn read(&self) -> Result<Conn> {
-        Ok(Conn(match &self.0 {
+        let connection = match &self.pools {
             Backend::Sqlite(pools) => Backend::Sqlite(pools.readers.acquire().await?),
             Backend::Postgres(pools) => Backend::Postgres(pools.work.acquire().await?),
-        }))
+        };
+        Ok(Conn { connection, sealer: self.sealer.clone() })
     }
 
     /// A transaction whose reads all see the database at one moment.
     pub(crate) async fn read_snapshot(&self) -> Result<Tx> {
-        Ok(Tx(match &self.0 {
+        let transaction = match &self.pools {
             Backend::Sqlite(pools) => Backend::Sqlite(begin(&pools.readers, "begin").await?),
             Backend::Postgres(pools) => {
                 Backend::Postgres(begin(&pools.work, "begin isolation level repeatable read read only").await?)
             }
-        }))
+        };
+        Ok(Tx { transaction, sealer: self.sealer.clone() })
     }
 
     /// Begins a transaction that writes rows of `account`; the functions of the tables take it, and [`Tx::commit`] keeps what they
@@ -217,16 +230,17 @@ impl Db {
 
     /// Begins a transaction that writes without the lock of an account: for accounts themselves.
     pub async fn write_unlocked(&self) -> Result<Tx> {
-        Ok(Tx(match &self.0 {
+        let transaction = match &self.pools {
             Backend::Sqlite(pools) => Backend::Sqlite(begin(&pools.writer, "begin immediate").await?),
             Backend::Postgres(pools) => Backend::Postgres(begin(&pools.work, "begin").await?),
-        }))
+        };
+        Ok(Tx { transaction, sealer: self.sealer.clone() })
     }
 }
 
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+        f.write_str(match self.pools {
             Backend::Sqlite(_) => "Db(SQLite)",
             Backend::Postgres(_) => "Db(PostgreSQL)",
         })
@@ -238,6 +252,8 @@ type File = (i64, &'static str, &'static str);
 const INITIAL: File = (1, "initial", include_str!("../migrations/0001_initial.sql"));
 /// Only for PostgreSQL.
 pub(crate) const VECTORS: File = (2, "vectors", include_str!("../migrations/postgres/0002_vectors.sql"));
+
+const DATA_KEYS: File = (3, "data_keys", include_str!("../migrations/0003_data_keys.sql"));
 
 fn migrator(files: &[File]) -> Migrator {
     let migration = |(version, name, text): &File| {

@@ -1,13 +1,13 @@
 //! Embeddings: the face vectors of enrollments, each with a dense position from 0.
 
 use crate::collections;
+use crate::data_keys::{self, Sealed};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
 use crate::jobs::{self, Job};
 use crate::tombstones;
 use crate::tx::{Handle, Tx};
-use crate::vector::{self, Vector};
 use crate::vectors;
 use std::fmt;
 
@@ -136,15 +136,16 @@ pub async fn list(db: &Db, account: Id, enrollment: Id) -> Result<Vec<Embedding>
     let mut conn = db.read().await?;
     let text = "select id, position, model, vector from embeddings \
                 where account_id = $1 and enrollment_id = $2 order by position";
-    let rows: Vec<(Id, i64, String, Vector)> = sql!(fetch_all, &mut conn, text, account, enrollment)?;
+    let rows: Vec<(Id, i64, String, Vec<u8>)> = sql!(fetch_all, &mut conn, text, account, enrollment)?;
     if rows.is_empty() {
         check_enrollment(&mut conn, account, enrollment).await?;
     }
-    let embedding = |(id, position, model, Vector(vector))| {
+    let key = data_keys::of(&mut conn, account).await?;
+    let embedding = |(id, position, model, vector): (Id, i64, String, Vec<u8>)| {
         let position = i64::cast_unsigned(position) as u32;
-        Embedding { id, position, model, vector }
+        Ok(Embedding { id, position, model, vector: key.open(Sealed::Embedding, id, &vector)? })
     };
-    Ok(rows.into_iter().map(embedding).collect())
+    rows.into_iter().map(embedding).collect()
 }
 
 /// Stores embeddings at the positions from `position` on.
@@ -159,10 +160,11 @@ pub(crate) async fn insert_from(
     let text = "insert into embeddings \
                 (id, account_id, enrollment_id, position, model, dimension, vector, quality, image_key, created) \
                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let key = data_keys::get_or_insert(tx, account).await?;
     for (position, embedding) in (position..).zip(new) {
         let NewEmbedding { id, model, vector, quality, image_key } = embedding;
         let (model, quality, image_key) = (model.as_str(), quality.as_deref(), image_key.as_deref());
-        let (dimension, bytes) = (vector.len() as i64, vector::to_bytes(vector));
+        let (dimension, bytes) = (vector.len() as i64, key.seal(Sealed::Embedding, *id, vector)?);
         sql!(execute, tx, text, id, account, enrollment, position, model, dimension, bytes, quality, image_key, now)?;
         if image_key.is_some() {
             jobs::cancel(tx, account, *id).await?;

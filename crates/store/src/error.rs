@@ -4,6 +4,7 @@ use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
+use crate::data_keys::SealError;
 use crate::db::VECTORS;
 use crate::ids::{Id, Kind};
 
@@ -57,6 +58,9 @@ pub enum Error {
     /// The stored data are damaged.
     #[error("the database is damaged: restore a back-up")]
     Damaged(#[source] sqlx::Error),
+    /// A vector cannot be sealed or opened.
+    #[error("a stored vector cannot be sealed or opened")]
+    Seal(#[source] SealError),
     /// The PostgreSQL database does not support vectors.
     #[error(
         "the PostgreSQL database needs the extension \"vector\" (pgvector 0.7 or newer): install it on that server, and let \

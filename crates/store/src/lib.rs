@@ -24,6 +24,7 @@ mod vector;
 pub mod accounts;
 pub mod collections;
 pub mod cursors;
+pub mod data_keys;
 pub mod embeddings;
 pub mod enrollments;
 pub mod fits;
@@ -34,6 +35,7 @@ pub mod rejections;
 pub mod snapshots;
 pub mod vectors;
 
+pub use data_keys::{DataKey, SealError, Sealer};
 pub use db::Db;
 pub use error::{Error, Result};
 pub use ids::{Id, Kind, MAX_TEXT_CHARS, Micros, ParseIdError};

@@ -3,12 +3,12 @@
 //! These functions are for the operator of the server, so they see all accounts.
 
 use crate::collections;
+use crate::data_keys::{self, Sealed};
 use crate::db::Db;
 use crate::embeddings::{self, NewEmbedding};
 use crate::error::Result;
 use crate::ids::{Id, Micros};
 use crate::tx::Tx;
-use crate::vector::{self, Vector};
 
 /// An embedding by another model, whose image is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,8 @@ pub async fn stage(tx: &mut Tx, account: Id, embedding: Id, model: &str, vector:
     let text = "insert into reembeddings (embedding_id, account_id, model, vector) \
                 select b.id, b.account_id, $3, $4 from embeddings b where b.account_id = $1 and b.id = $2 \
                 on conflict (embedding_id) do update set model = excluded.model, vector = excluded.vector";
-    sql!(execute, tx, text, account, embedding, model, vector::to_bytes(vector))?;
+    let bytes = data_keys::get_or_insert(tx, account).await?.seal(Sealed::Reembedding, embedding, vector)?;
+    sql!(execute, tx, text, account, embedding, model, bytes)?;
     Ok(())
 }
 
@@ -68,7 +69,7 @@ pub async fn progress(db: &Db, model: &str) -> Result<Progress> {
 }
 
 /// One row for each embedding of an enrollment with a new vector.
-type StagedRow = (Id, i64, Option<String>, Option<String>, Vector);
+type StagedRow = (Id, i64, Option<String>, Option<String>, Vec<u8>);
 
 /// An enrollment with new vectors by `model`, and its account; `None` when no more are waiting.
 pub async fn next_staged(db: &Db, model: &str) -> Result<Option<(Id, Id)>> {
@@ -84,7 +85,9 @@ pub async fn switch(tx: &mut Tx, account: Id, enrollment: Id, model: &str, now: 
                 join reembeddings r on r.embedding_id = b.id \
                 where b.account_id = $1 and b.enrollment_id = $2 and r.model = $3";
     let rows: Vec<StagedRow> = sql!(fetch_all, tx, text, account, enrollment, model)?;
-    for (id, position, quality, image_key, Vector(vector)) in rows {
+    let key = data_keys::of(tx, account).await?;
+    for (id, position, quality, image_key, vector) in rows {
+        let vector = key.open(Sealed::Reembedding, id, &vector)?;
         // The new vector goes with the old row.
         sql!(execute, tx, "delete from embeddings where account_id = $1 and id = $2", account, id)?;
         let new = NewEmbedding { id, model: model.to_owned(), vector, quality, image_key };

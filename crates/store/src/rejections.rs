@@ -3,13 +3,13 @@
 use std::fmt;
 
 use crate::collections;
+use crate::data_keys::{self, Sealed};
 use crate::db::Db;
 use crate::embeddings::check_enrollment;
 use crate::error::Result;
 use crate::ids::{Id, Micros};
 use crate::jobs::{self, Job};
 use crate::tx::Tx;
-use crate::vector::{self, Vector};
 
 /// A probe that did not show a certain person.
 #[derive(Clone, PartialEq)]
@@ -51,7 +51,7 @@ pub async fn insert(tx: &mut Tx, account: Id, new: &NewRejection<'_>, max: u32, 
     check_enrollment(tx, account, enrollment_id).await?;
     let text = "insert into rejections (id, account_id, collection_id, enrollment_id, model, vector, created) \
                 values ($1, $2, $3, $4, $5, $6, $7)";
-    let bytes = vector::to_bytes(vector);
+    let bytes = data_keys::get_or_insert(tx, account).await?.seal(Sealed::Rejection, id, vector)?;
     sql!(execute, tx, text, id, account, collection, enrollment_id, model, bytes, now)?;
     let text = "delete from rejections where account_id = $1 and collection_id = $2 and id not in \
                 (select id from rejections where account_id = $1 and collection_id = $2 order by id desc limit $3)";
@@ -62,8 +62,12 @@ pub async fn insert(tx: &mut Tx, account: Id, new: &NewRejection<'_>, max: u32, 
 /// The rejections of a collection by embeddings of `model`, oldest first.
 pub async fn list(db: &Db, account: Id, collection: Id, model: &str) -> Result<Vec<Rejection>> {
     let mut conn = db.read().await?;
-    let text = "select enrollment_id, vector from rejections \
+    let text = "select id, enrollment_id, vector from rejections \
                 where account_id = $1 and collection_id = $2 and model = $3 order by id";
-    let rows: Vec<(Id, Vector)> = sql!(fetch_all, &mut conn, text, account, collection, model)?;
-    Ok(rows.into_iter().map(|(enrollment_id, Vector(vector))| Rejection { enrollment_id, vector }).collect())
+    let rows: Vec<(Id, Id, Vec<u8>)> = sql!(fetch_all, &mut conn, text, account, collection, model)?;
+    let key = data_keys::of(&mut conn, account).await?;
+    let rejection = |(id, enrollment_id, vector): (Id, Id, Vec<u8>)| {
+        Ok(Rejection { enrollment_id, vector: key.open(Sealed::Rejection, id, &vector)? })
+    };
+    rows.into_iter().map(rejection).collect()
 }

@@ -1,10 +1,12 @@
 //! What statements run on: a connection or a transaction of either database, and the macro that runs one statement on both.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, PgConnection, Pool, Postgres, SqlSafeStr, Sqlite, SqliteConnection, Transaction};
 
+use crate::data_keys::Sealer;
 use crate::error::Result;
 
 /// The same thing for one or the other database.
@@ -15,11 +17,17 @@ pub(crate) enum Backend<S, P> {
 }
 
 /// A connection for single reads.
-pub(crate) struct Conn(pub(crate) Backend<PoolConnection<Sqlite>, PoolConnection<Postgres>>);
+pub(crate) struct Conn {
+    pub(crate) connection: Backend<PoolConnection<Sqlite>, PoolConnection<Postgres>>,
+    pub(crate) sealer: Option<Arc<dyn Sealer>>,
+}
 
 /// A transaction. [`commit`](Self::commit) keeps its changes. If it is dropped without a commit, it rolls back. After an
 /// error of a store function, drop it.
-pub struct Tx(pub(crate) Backend<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>);
+pub struct Tx {
+    pub(crate) transaction: Backend<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>,
+    pub(crate) sealer: Option<Arc<dyn Sealer>>,
+}
 
 impl Tx {
     /// Keeps the changes.
@@ -27,7 +35,7 @@ impl Tx {
     /// # Errors
     /// After [`Error::Unavailable`](crate::Error::Unavailable) it is unknown whether the changes were kept.
     pub async fn commit(self) -> Result<()> {
-        match self.0 {
+        match self.transaction {
             Backend::Sqlite(tx) => tx.commit().await?,
             Backend::Postgres(tx) => tx.commit().await?,
         }
@@ -44,23 +52,34 @@ impl fmt::Debug for Tx {
 /// What `sql!` runs statements on.
 pub(crate) trait Handle {
     fn native(&mut self) -> Backend<&mut SqliteConnection, &mut PgConnection>;
+
+    /// What seals vectors, if the database was opened with it.
+    fn sealer(&self) -> Option<&Arc<dyn Sealer>>;
 }
 
 impl Handle for Conn {
     fn native(&mut self) -> Backend<&mut SqliteConnection, &mut PgConnection> {
-        match &mut self.0 {
+        match &mut self.connection {
             Backend::Sqlite(connection) => Backend::Sqlite(connection),
             Backend::Postgres(connection) => Backend::Postgres(connection),
         }
+    }
+
+    fn sealer(&self) -> Option<&Arc<dyn Sealer>> {
+        self.sealer.as_ref()
     }
 }
 
 impl Handle for Tx {
     fn native(&mut self) -> Backend<&mut SqliteConnection, &mut PgConnection> {
-        match &mut self.0 {
+        match &mut self.transaction {
             Backend::Sqlite(tx) => Backend::Sqlite(tx),
             Backend::Postgres(tx) => Backend::Postgres(tx),
         }
+    }
+
+    fn sealer(&self) -> Option<&Arc<dyn Sealer>> {
+        self.sealer.as_ref()
     }
 }
 

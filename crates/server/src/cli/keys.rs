@@ -8,7 +8,7 @@ use serde_json::json;
 use vultus_store::keys::ApiKey;
 use vultus_store::{Id, Kind, accounts};
 
-use super::{keyring, open, print};
+use super::{open, open_with_keyring, print};
 use crate::auth::keys::{self, NewKey, Scope};
 use crate::clock;
 use crate::config::Data;
@@ -81,8 +81,8 @@ async fn create(data: &Data, new: &NewKey<'_>, as_json: bool) -> anyhow::Result<
     if new.account.is_empty() || new.name.is_empty() {
         bail!("--account and --name must not be empty");
     }
-    let db = open(data).await?;
-    let key = keys::mint(&db, &keyring(data, &db).await?, new).await?;
+    let (db, keyring) = open_with_keyring(data).await?;
+    let key = keys::mint(&db, &keyring, new).await?;
     if as_json {
         let shown = json!({
             "id": key.id.to_string(),

@@ -17,7 +17,7 @@ use vultus_store::Db;
 
 use crate::config::Data;
 use crate::keyring::{self, Keyring};
-use crate::{data_dir, tls};
+use crate::{data_dir, seal, tls};
 
 /// Self-hosted face recognition and identity verification server.
 #[derive(Debug, clap::Parser)]
@@ -80,6 +80,12 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 
 /// Opens the database. Creates it if it is missing, together with the data directory, unless that directory was in use.
 async fn open(data: &Data) -> anyhow::Result<Db> {
+    Ok(open_with_keyring(data).await?.0)
+}
+
+/// The same, with the secrets in force. First seals what was stored before vectors were sealed, and wraps the data keys of a former
+/// secret under the one in force.
+async fn open_with_keyring(data: &Data) -> anyhow::Result<(Db, Keyring)> {
     data_dir::prepare(&data.data_dir)?;
     let url = data.database_url();
     let opened = if data_dir::was_in_use(data) { Db::connect_existing(&url).await } else { Db::connect(&url).await };
@@ -88,12 +94,14 @@ async fn open(data: &Data) -> anyhow::Result<Db> {
     }
     let db = opened.context("cannot open the database: see --database-url and --data-dir")?;
     data_dir::mark_in_use(data)?;
-    Ok(db)
-}
-
-/// The secrets in force. A first start creates one.
-async fn keyring(data: &Data, db: &Db) -> anyhow::Result<Keyring> {
-    keyring::load(data, vultus_store::keys::count(db, None).await?)
+    let keyring = keyring::load(data, vultus_store::keys::count(&db, None).await?)?;
+    let db = db.sealed_by(seal::sealer(&keyring));
+    let data_keys = seal::rewrap_all(&db, &keyring).await?;
+    let vectors = vultus_store::data_keys::seal_plain(&db).await.context("cannot seal the stored vectors")?;
+    if data_keys + vectors > 0 {
+        tracing::info!(data_keys, vectors, "sealed under the secret in force");
+    }
+    Ok((db, keyring))
 }
 
 /// Writes a result to standard output.

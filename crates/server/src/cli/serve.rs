@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use vultus_store::Db;
 use vultus_vision::Engine;
 
-use super::{keyring, open, print};
+use super::{open_with_keyring, print};
 use crate::app::{self, App};
 use crate::auth::keys::{self, NewKey, Scope};
 use crate::config::Config;
@@ -36,8 +36,7 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut config = args.config;
     descriptors::make_room(&mut config.http)?;
-    let db = open(&config.data).await?;
-    let keyring = keyring(&config.data, &db).await?;
+    let (db, keyring) = open_with_keyring(&config.data).await?;
     // Before the models are fetched, which takes long: an address that is in use is reported at once.
     let listener = listen(config.http.listen).await?;
     let models = config.data.models_dir();

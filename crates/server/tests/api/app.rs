@@ -17,7 +17,7 @@ use vultus::auth::keys::{self, NewKey, Scope};
 use vultus::config::Config;
 use vultus::jobs::{self, Tools};
 use vultus::pools::Pool;
-use vultus::{http, keyring, tls};
+use vultus::{http, keyring, seal, tls};
 use vultus_store::Db;
 use vultus_vision::Engine;
 
@@ -116,7 +116,7 @@ impl TestApp {
     async fn start(own: Own, engines: Arc<Pool<Engine>>) -> Self {
         let Own { dir, database, config } = own;
         let keyring = keyring::load(&config.data, 0).unwrap();
-        let db = Db::connect(&config.data.database_url()).await.unwrap();
+        let db = Db::connect(&config.data.database_url()).await.unwrap().sealed_by(seal::sealer(&keyring));
         let app = App::new(config, db, engines, keyring).unwrap();
         let key = mint(&app, &ANY_KEY).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

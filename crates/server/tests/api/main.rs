@@ -32,6 +32,7 @@ mod pictures;
 mod protocol;
 mod rate;
 mod sandbox;
+mod sealing;
 mod secrets;
 mod spdetect;
 mod start;

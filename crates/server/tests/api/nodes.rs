@@ -9,9 +9,10 @@ use crate::start::{text, vultus};
 
 #[tokio::test]
 async fn what_one_server_changes_the_other_sees_at_once() {
-    let one = TestApp::new().await;
+    let secret = || Some("servers of a database have one secret".to_owned());
+    let one = TestApp::with(|config| config.data.secret = secret()).await;
     let url = one.app.config.data.database_url();
-    let other = TestApp::with(|config| config.data.database_url = Some(url)).await;
+    let other = TestApp::with(|config| (config.data.database_url, config.data.secret) = (Some(url), secret())).await;
     let home = one.collection("Home").await;
     let probe = json!({"img": base64(&photo("obama-blue-room")), "collection_id": home});
     let seen = async |app: &TestApp| app.post("/v1/identify", &probe).await.ok()["data"]["key"].clone();

@@ -4,7 +4,9 @@
 use tempfile::TempDir;
 use vultus::app::new_id;
 use vultus::clock::now_us;
+use vultus::keyring::Keyring;
 use vultus::model::Model;
+use vultus::seal;
 use vultus::search::{Memory, Milvus, Postgres, Space, VectorIndex};
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{self, Facts, FactsUpdate, NewEnrollment};
@@ -52,6 +54,7 @@ impl World {
         let (dir, database) = (tempfile::tempdir().unwrap(), Database::create().await);
         let file = format!("sqlite:{}", dir.path().join("vultus.db").display());
         let db = Db::connect(&database.as_ref().map_or(file, Database::url)).await.unwrap();
+        let db = db.sealed_by(seal::sealer(&Keyring::new(vec![7; 32], Vec::new())));
         let mut tx = db.write_unlocked().await.unwrap();
         let account =
             accounts::get_or_insert(&mut tx, new_id(Kind::Account).unwrap(), "tests", now_us()).await.unwrap().id;

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use crate::data_keys::{self, Key, Sealed};
 use crate::db::Db;
 use crate::enrollments::Facts;
 use crate::error::Result;
 use crate::ids::{Id, Kind, Micros};
 use crate::tombstones;
 use crate::tx::Tx;
-use crate::vector::Vector;
 
 /// Members of one page of a [`Reader`]: bounds its memory, and is long enough that the round trips do not count.
 const PAGE: i64 = 2_000;
@@ -115,6 +115,7 @@ pub async fn embedding_count(db: &Db, account: Id, collection: Id) -> Result<u64
 /// Reads all embeddings of a collection in pages, all as they were at one moment.
 pub struct Reader {
     tx: Tx,
+    key: Key,
     account: Id,
     collection: Id,
     /// The last member of the page before.
@@ -139,7 +140,8 @@ impl Reader {
         let Some((version, changed, unknowns)) = row else {
             return Err(tombstones::missing(&mut tx, account, Kind::Collection, collection).await);
         };
-        Ok(Self { tx, account, collection, after: Vec::new(), version, changed, unknowns })
+        let key = data_keys::of(&mut tx, account).await?;
+        Ok(Self { tx, key, account, collection, after: Vec::new(), version, changed, unknowns })
     }
 
     /// The next embeddings, those of a member together and in order; none at the end.
@@ -148,18 +150,16 @@ impl Reader {
                         select enrollment_id from members where account_id = $1 and collection_id = $2 \
                         and enrollment_id > $3 order by enrollment_id limit $4\
                     ) p join embeddings b on b.enrollment_id = p.enrollment_id order by p.enrollment_id, b.position";
-        let rows: Vec<(Id, Id, String, Vector)> =
+        let rows: Vec<(Id, Id, String, Vec<u8>)> =
             sql!(fetch_all, &mut self.tx, text, self.account, self.collection, self.after.as_slice(), PAGE)?;
         if let Some(last) = rows.last() {
             self.after = last.0.to_bytes();
         }
-        let row = |(enrollment_id, embedding_id, model, Vector(vector))| MemberEmbedding {
-            enrollment_id,
-            embedding_id,
-            model,
-            vector,
+        let row = |(enrollment_id, embedding_id, model, vector): (Id, Id, String, Vec<u8>)| {
+            let vector = self.key.open(Sealed::Embedding, embedding_id, &vector)?;
+            Ok(MemberEmbedding { enrollment_id, embedding_id, model, vector })
         };
-        Ok(rows.into_iter().map(row).collect())
+        rows.into_iter().map(row).collect()
     }
 }
 
@@ -177,6 +177,7 @@ pub async fn members(db: &Db, account: Id, collection: Id, model: &str, ids: &[I
 /// Reads some members of a collection, all as they are at one moment.
 pub struct MemberReader {
     tx: Tx,
+    key: Key,
     account: Id,
     collection: Id,
 }
@@ -184,7 +185,9 @@ pub struct MemberReader {
 impl MemberReader {
     /// Begins to read.
     pub async fn open(db: &Db, account: Id, collection: Id) -> Result<Self> {
-        Ok(Self { tx: db.read_snapshot().await?, account, collection })
+        let mut tx = db.read_snapshot().await?;
+        let key = data_keys::of(&mut tx, account).await?;
+        Ok(Self { tx, key, account, collection })
     }
 
     /// Those of the enrollments that are members, with their embeddings by `model`, in the given order. Members without any are
@@ -198,9 +201,9 @@ impl MemberReader {
         let (account, collection) = (self.account, self.collection);
         for ids in ids.chunks(TOGETHER) {
             let [a, b, c, d, e, f, g, h] = filled(ids);
-            let rows: Vec<(Id, Id, Vector)> =
+            let rows: Vec<(Id, Id, Vec<u8>)> =
                 sql!(fetch_all, &mut self.tx, text, account, collection, model, a, b, c, d, e, f, g, h)?;
-            let mut found = from_rows(rows);
+            let mut found = from_rows(&self.key, rows)?;
             for id in ids {
                 members.extend(found.iter().position(|member| member.id == *id).map(|at| found.swap_remove(at)));
             }
@@ -234,9 +237,10 @@ fn filled(ids: &[Id]) -> [Id; TOGETHER] {
 }
 
 /// Members from rows of which those of each stand together.
-fn from_rows(rows: Vec<(Id, Id, Vector)>) -> Vec<Member> {
+fn from_rows(key: &Key, rows: Vec<(Id, Id, Vec<u8>)>) -> Result<Vec<Member>> {
     let mut members: Vec<Member> = Vec::new();
-    for (id, embedding, Vector(vector)) in rows {
+    for (id, embedding, vector) in rows {
+        let vector = key.open(Sealed::Embedding, embedding, &vector)?;
         if members.last().is_none_or(|last| last.id != id) {
             members.push(Member { id, embeddings: Vec::new() });
         }
@@ -244,5 +248,5 @@ fn from_rows(rows: Vec<(Id, Id, Vector)>) -> Vec<Member> {
             member.embeddings.push((embedding, vector));
         }
     }
-    members
+    Ok(members)
 }

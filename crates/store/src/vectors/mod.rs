@@ -10,12 +10,12 @@ mod repair;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use crate::data_keys::{self, Sealed};
 use crate::db::Db;
 use crate::embeddings::NewEmbedding;
 use crate::error::Result;
 use crate::ids::Id;
 use crate::tx::{Backend, Handle as _, Tx, begin};
-use crate::vector::Vector;
 
 pub use index::{INDEX_FROM, maintain};
 pub use repair::{Coverage, check, rebuild};
@@ -121,16 +121,21 @@ pub(crate) async fn add(tx: &mut Tx, account: Id, enrollment: Id, new: &[NewEmbe
 
 /// Adds the vectors that an enrollment lacks in the collections that it is in, after it has joined one.
 pub(crate) async fn follow(tx: &mut Tx, account: Id, enrollment: Id) -> Result<()> {
+    if matches!(tx.native(), Backend::Sqlite(_)) {
+        return Ok(());
+    }
+    let key = data_keys::of(tx, account).await?;
     let Backend::Postgres(connection) = tx.native() else { return Ok(()) };
     let text = "select m.collection_id, b.id, b.model, b.vector from members m \
                 join embeddings b on b.enrollment_id = m.enrollment_id \
                 where m.account_id = $1 and m.enrollment_id = $2 and not exists (select from vectors v where \
                 v.collection_id = m.collection_id and v.enrollment_id = m.enrollment_id and v.embedding_id = b.id)";
-    let missing: Vec<(Id, Id, String, Vector)> =
+    let missing: Vec<(Id, Id, String, Vec<u8>)> =
         sqlx::query_as(text).bind(account).bind(enrollment).fetch_all(&mut *connection).await?;
     let text = "insert into vectors (collection_id, enrollment_id, embedding_id, account_id, model, dimension, vector) \
                 values ($1, $2, $3, $4, $5, $6, $7::real[]::halfvec)";
-    for (collection, embedding, model, Vector(vector)) in missing {
+    for (collection, embedding, model, vector) in missing {
+        let vector = key.open(Sealed::Embedding, embedding, &vector)?;
         let query = sqlx::query(text).bind(collection).bind(enrollment).bind(embedding).bind(account).bind(model);
         query.bind(vector.len() as i64).bind(unit(&vector)).execute(&mut *connection).await?;
     }

@@ -4,6 +4,7 @@
 
 mod collections;
 mod concurrency;
+mod data_keys;
 mod enrollments;
 mod isolation;
 mod jobs;

@@ -1,14 +1,53 @@
 //! A database of its own for each test, with two accounts, a clock and ids.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, FactsUpdate, NewEnrollment};
-use vultus_store::{Db, Id, Kind, Micros, accounts, collections, enrollments};
+use vultus_store::{DataKey, Db, Id, Kind, Micros, SealError, Sealer, accounts, collections, enrollments};
 
 pub(crate) const MODEL: &str = "fr_feature";
 pub(crate) const MAX: u32 = 100;
+
+/// Stands in for the server's cipher, which is not the store's to know: hides content, and is as strict about labels.
+struct Scrambler;
+
+/// The account and a key of one byte.
+struct Scrambled(Id, u8);
+
+impl Sealer for Scrambler {
+    fn generate(&self, account: Id) -> Result<Vec<u8>, SealError> {
+        Ok([&[now().to_le_bytes()[0]], account.to_bytes().as_slice()].concat())
+    }
+
+    fn unwrap(&self, account: Id, wrapped: &[u8]) -> Result<Box<dyn DataKey>, SealError> {
+        match wrapped.split_first() {
+            Some((key, of)) if of == account.to_bytes() => Ok(Box::new(Scrambled(account, *key))),
+            _ => Err("not the key of this account".into()),
+        }
+    }
+}
+
+impl Scrambled {
+    fn label(&self, kind: &str, id: &[u8]) -> Vec<u8> {
+        let label = [&[self.1], self.0.to_bytes().as_slice(), kind.as_bytes(), b" ", id].concat();
+        if label.len() % 2 == 0 { [&label, &b" "[..]].concat() } else { label }
+    }
+}
+
+impl DataKey for Scrambled {
+    fn seal(&self, kind: &str, id: &[u8], content: &[u8]) -> Result<Vec<u8>, SealError> {
+        let scrambled = content.iter().map(|byte| byte ^ 0x5a).collect::<Vec<_>>();
+        Ok([self.label(kind, id), scrambled].concat())
+    }
+
+    fn open(&self, kind: &str, id: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        let scrambled = sealed.strip_prefix(self.label(kind, id).as_slice()).ok_or("not what its label says")?;
+        Ok(scrambled.iter().map(|byte| byte ^ 0x5a).collect())
+    }
+}
 
 static TICKS: AtomicI64 = AtomicI64::new(0);
 
@@ -64,7 +103,7 @@ async fn run(url: &str, test: &impl AsyncFn(World)) {
 
 impl World {
     pub(crate) async fn open(url: &str) -> World {
-        let db = Db::connect(url).await.unwrap();
+        let db = Db::connect(url).await.unwrap().sealed_by(Arc::new(Scrambler));
         let account = Self::account_called(&db, "ours").await.id;
         let stranger = Self::account_called(&db, "theirs").await.id;
         World { url: url.into(), db, account, stranger }

@@ -144,6 +144,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
             | StoreError::Migrate(_)
             | StoreError::Empty
             | StoreError::Damaged(_)
+            | StoreError::Seal(_)
             | StoreError::Database(_),
         )
         | Error::Engine(pools::Error::Panicked)

@@ -41,6 +41,7 @@ impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::connect(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
+        let db = db.sealed_by(crate::seal::sealer(&crate::keyring::Keyring::new(vec![7; 32], Vec::new())));
         let mut tx = db.write_unlocked().await.unwrap();
         let account = accounts::get_or_insert(&mut tx, new_id(Kind::Account), "tests", 1).await.unwrap().id;
         tx.commit().await.unwrap();
