@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use vultus_store::{Db, Id, Kind};
+use vultus_vision::Budget;
 use vultus_vision::models::Models;
-use vultus_vision::{Budget, Engine};
 
 use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::keyring::Keyring;
 use crate::lists::{Folder, Screening};
-use crate::pools::Pool;
+use crate::pools::{Engine, Pool};
 use crate::random::random_bytes;
 use crate::rate::RateLimit;
 use crate::search::classifiers::Classifiers;
@@ -78,8 +78,8 @@ pub fn start_engines(config: &Config) -> anyhow::Result<Arc<Pool<Engine>>> {
     let models = if config.engine.verify_models { Models::open_hashing(&dir)? } else { Models::open(&dir)? };
     let params = config.vision.params(config.images.limits());
     let budget = Arc::new(Budget::new(config.images.decode_memory_bytes, config.http.request_timeout));
-    let load = move || match Engine::load(&models, params) {
-        Ok(engine) => Ok(engine.with_budget(budget.clone())),
+    let load = move || match vultus_vision::Engine::load(&models, params) {
+        Ok(engine) => Ok(Engine::new(engine.with_budget(budget.clone()))),
         Err(error) => Err(error.to_string()),
     };
     Ok(Arc::new(Pool::start(config.engine.threads(), config.engine.engine_queue, load)?))

@@ -16,6 +16,7 @@ pub mod http;
 pub mod jobs;
 pub mod keyring;
 pub mod lists;
+pub mod metrics;
 pub mod model;
 pub mod pools;
 pub mod random;

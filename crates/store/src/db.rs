@@ -186,6 +186,18 @@ impl Db {
         }
     }
 
+    /// How many connections are open, of each pool.
+    pub fn connections(&self) -> Vec<Connections> {
+        match &self.pools {
+            Backend::Sqlite(pools) => {
+                vec![Connections::of("writer", &pools.writer), Connections::of("readers", &pools.readers)]
+            }
+            Backend::Postgres(pools) => {
+                vec![Connections::of("work", &pools.work), Connections::of("pulse", &pools.pulse)]
+            }
+        }
+    }
+
     /// The connections.
     pub(crate) fn backend(&self) -> Backend<(), &PgPool> {
         match &self.pools {
@@ -235,6 +247,23 @@ impl Db {
             Backend::Postgres(pools) => Backend::Postgres(begin(&pools.work, "begin").await?),
         };
         Ok(Tx { transaction, sealer: self.sealer.clone() })
+    }
+}
+
+/// The connections of a pool.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections {
+    /// What the pool is for.
+    pub name: &'static str,
+    /// How many are open.
+    pub open: u32,
+    /// How many of these nobody uses.
+    pub idle: usize,
+}
+
+impl Connections {
+    fn of<D: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<D>) -> Self {
+        Self { name, open: pool.size(), idle: pool.num_idle() }
     }
 }
 

@@ -146,3 +146,29 @@ pub async fn count(db: &Db) -> Result<Count> {
     let (all, failed): (i64, i64) = sql!(fetch_one, &mut conn, text)?;
     Ok(Count { open: (all - failed) as u64, failed: failed as u64 })
 }
+
+/// Jobs of one kind in one state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The kind of work.
+    pub kind: String,
+    /// `queued`, `running` or `failed`.
+    pub state: String,
+    /// How many there are.
+    pub count: u64,
+    /// When the first of them was or is due; for a running one, when its claim ends.
+    pub oldest_due: Micros,
+}
+
+/// What there is to do, of all accounts.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn summary(db: &Db) -> Result<Vec<Summary>> {
+    let mut conn = db.read().await?;
+    let text = "select kind, state, count(*), min(due) from jobs group by kind, state order by kind, state";
+    let rows: Vec<(String, String, i64, Micros)> = sql!(fetch_all, &mut conn, text)?;
+    let summary =
+        |(kind, state, count, oldest_due): (_, _, i64, _)| Summary { kind, state, count: count as u64, oldest_due };
+    Ok(rows.into_iter().map(summary).collect())
+}

@@ -36,7 +36,7 @@ pub mod snapshots;
 pub mod vectors;
 
 pub use data_keys::{DataKey, SealError, Sealer};
-pub use db::Db;
+pub use db::{Connections, Db};
 pub use error::{Error, Result};
 pub use ids::{Id, Kind, MAX_TEXT_CHARS, Micros, ParseIdError};
 pub use page::Page;

@@ -10,6 +10,8 @@ use anyhow::anyhow;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
+use crate::metrics::METRICS;
+
 /// Lines that may wait to be written; a line has about 200 bytes.
 const WAITING_LINES: usize = 16_384;
 
@@ -27,6 +29,8 @@ pub(super) fn start(filter: &str, format: Format) -> anyhow::Result<WorkerGuard>
         .map_err(|error| anyhow!("--log is not a filter ({error}): give a level such as info"))?;
     let (lines, guard) =
         NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES).finish(io::stderr());
+    // A process has one log.
+    let _ = METRICS.lost_log_lines.set(lines.error_counter());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(lines)

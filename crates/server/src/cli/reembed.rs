@@ -6,7 +6,6 @@ use anyhow::bail;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use vultus_store::reembeddings::{self, Pending, Progress};
 use vultus_store::{Db, Id};
-use vultus_vision::Engine;
 
 use super::print;
 use crate::app;
@@ -17,7 +16,7 @@ use crate::error::Error;
 use crate::flows::Picture;
 use crate::flows::enroll::embed_dominant;
 use crate::model::Model;
-use crate::pools::Pool;
+use crate::pools::{Engine, Pool};
 
 /// Embeddings to read from the database at a time.
 const BATCH: u32 = 500;

@@ -7,7 +7,6 @@ use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use vultus_store::Db;
-use vultus_vision::Engine;
 
 use super::{open_with_keyring, print};
 use crate::app::{self, App};
@@ -16,7 +15,7 @@ use crate::config::Config;
 use crate::jobs::{self, Tools};
 use crate::keyring::Keyring;
 use crate::lists::{self, Schedule};
-use crate::pools::Pool;
+use crate::pools::{Engine, Pool};
 use crate::{descriptors, fetch, http};
 
 /// Arguments of `vultus serve`.
@@ -38,11 +37,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     descriptors::make_room(&mut config.http)?;
     let (db, keyring) = open_with_keyring(&config.data).await?;
     // Before the models are fetched, which takes long: an address that is in use is reported at once.
-    let listener = listen(config.http.listen).await?;
+    let listener = listen(config.http.listen, "--listen").await?;
+    let metrics = match config.http.metrics_listen {
+        Some(address) => Some(listen(address, "--metrics-listen").await?),
+        None => None,
+    };
     let models = config.data.models_dir();
     tokio::task::spawn_blocking(move || fetch::ensure(&models)).await??;
     let engines = app::start_engines(&config)?;
-    let result = serve(config, listener, db, keyring, engines.clone(), !args.no_worker).await;
+    let result = serve(config, listener, metrics, db, keyring, engines.clone(), !args.no_worker).await;
     tokio::task::spawn_blocking(move || engines.stop()).await?;
     result
 }
@@ -50,6 +53,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 async fn serve(
     config: Config,
     listener: TcpListener,
+    metrics: Option<TcpListener>,
     db: Db,
     keyring: Keyring,
     engines: Arc<Pool<Engine>>,
@@ -62,6 +66,7 @@ async fn serve(
     mint_first_key(&app, address).await?;
     tracing::info!(%address, data = %app.config.data.data_dir.display(), "listening");
     let server = http::wire::listen::serve(listener, app.clone(), stop);
+    let metrics = serve_metrics(metrics, app.clone())?;
     let failure = load_failure(app.clone());
     let tools = Tools::new(&app.config, app.db.clone(), app.vectors.clone())?;
     let worker = work.then(|| tokio::spawn(jobs::run(tools, std::future::pending())));
@@ -70,6 +75,7 @@ async fn serve(
         () = server => Ok(()),
         error = failure => Err(error),
         () = lists => Ok(()),
+        () = metrics => Ok(()),
     };
     if let Some(worker) = worker {
         worker.abort();
@@ -79,9 +85,22 @@ async fn serve(
     result.and(closed)
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: stop the program that uses it, or choose another address with --listen")
+        format!("cannot listen on {address}: stop the program that uses it, or choose another address with {option}")
+    })
+}
+
+/// Serves metrics if an address for them is configured. Never ends.
+fn serve_metrics(listener: Option<TcpListener>, app: Arc<App>) -> anyhow::Result<impl Future<Output = ()>> {
+    if let Some(listener) = &listener {
+        tracing::info!(address = %listener.local_addr()?, "metrics");
+    }
+    Ok(async move {
+        match listener {
+            Some(listener) => http::wire::listen::serve_metrics(listener, app, std::future::pending()).await,
+            None => std::future::pending().await,
+        }
     })
 }
 

@@ -15,6 +15,9 @@ pub struct Http {
     /// Address and port to listen on.
     #[arg(long, env = "VULTUS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR:PORT")]
     pub listen: SocketAddr,
+    /// Address and port of `GET /metrics`. Everybody who reaches it can read it. Without this option there are no metrics.
+    #[arg(long, env = "VULTUS_METRICS_LISTEN", value_name = "ADDR:PORT")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Longest request body in bytes. The default has room for ten base64 images of 10 MB each.
     #[arg(long, env = "VULTUS_MAX_BODY_BYTES", default_value_t = 144 << 20, value_name = "BYTES")]
     pub max_body_bytes: usize,

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, FactsUpdate, NewEnrollment};
 use vultus_store::{Id, Kind, collections, enrollments, jobs};
-use vultus_vision::{Calibration, DetectSize, Dominant, Embedding, Engine, Quality, dominant};
+use vultus_vision::{Calibration, DetectSize, Dominant, Embedding, Quality, dominant};
 
 use super::duplicates::{self, NotSearched, Similar};
 use super::{Outcome, Picture, SkipReason, Skipped};
 use crate::app::{self, App};
 use crate::clock;
 use crate::error::Error;
+use crate::pools::Engine;
 
 /// What the pictures belong to.
 #[derive(Debug, Clone)]

@@ -12,9 +12,10 @@ pub mod spoof;
 use std::fmt;
 
 use bytes::Bytes;
-use vultus_vision::{DecodeError, Engine, Image};
+use vultus_vision::{DecodeError, Image};
 
 use crate::error::Error;
+use crate::pools::Engine;
 
 /// An encoded image as a client sent it.
 #[derive(Clone)]

@@ -12,4 +12,4 @@ mod v1;
 pub mod wire;
 
 pub use openapi::openapi;
-pub use router::router;
+pub use router::{monitoring, router};

@@ -14,7 +14,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
-use super::pages::{docs, health};
+use super::pages::{docs, health, metrics};
 use super::sandbox;
 use super::v1::{collection, enroll, facedetect, feedback, identify, match_, spdetect};
 use super::wire::{accept, observe, seats};
@@ -35,14 +35,23 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(async || Error::UnknownPath)
         .method_not_allowed_fallback(async || Error::WrongMethod)
         .layer(middleware::from_fn(seats::only_monitors))
-        .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
         .layer(compression())
+        .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
         .layer(cors())
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         ))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .with_state(app)
+}
+
+/// What is answered on the address for metrics.
+pub fn monitoring(app: Arc<App>) -> Router {
+    Router::from(service())
+        .route("/metrics", get(metrics::metrics))
+        .fallback(async || Error::UnknownPath)
+        .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
         .with_state(app)
 }
 

@@ -30,6 +30,11 @@ impl Screening {
         Self { folder, current: RwLock::default() }
     }
 
+    /// Where they are on disk.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
     /// The lists in memory. There are no versions while no list is loaded.
     pub fn current(&self) -> Arc<Screener> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()

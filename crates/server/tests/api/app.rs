@@ -16,10 +16,9 @@ use vultus::app::{App, start_engines};
 use vultus::auth::keys::{self, NewKey, Scope};
 use vultus::config::Config;
 use vultus::jobs::{self, Tools};
-use vultus::pools::Pool;
+use vultus::pools::{Engine, Pool};
 use vultus::{http, keyring, seal, tls};
 use vultus_store::Db;
-use vultus_vision::Engine;
 
 use crate::database::Database;
 

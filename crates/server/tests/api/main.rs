@@ -24,6 +24,7 @@ mod lists;
 mod load;
 mod logging;
 mod match_;
+mod metrics;
 mod milvus;
 mod nodes;
 mod openapi;

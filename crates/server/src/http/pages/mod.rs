@@ -3,3 +3,4 @@
 mod asset;
 pub(super) mod docs;
 pub(super) mod health;
+pub(super) mod metrics;

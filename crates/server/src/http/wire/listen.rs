@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -15,7 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::paced::{Pace, Paced};
 use super::seats::{Reserved, Room, Seats};
 use crate::app::App;
-use crate::http::router;
+use crate::config::Http;
+use crate::http::{monitoring, router};
 
 /// Pause after an accept that failed for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -24,13 +25,22 @@ const MONITOR_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often at most the log says that connections are refused.
 const REFUSAL_PAUSE: Duration = Duration::from_mins(1);
 
-/// Serves until `stop` resolves, then finishes the requests that run, within the configured time.
+/// Serves the API until `stop` resolves, then finishes the requests that run, within the configured time.
 pub async fn serve(listener: TcpListener, app: Arc<App>, stop: impl Future<Output = ()>) {
     let limits = app.config.http.clone();
+    serve_routes(listener, router(app), limits, stop).await;
+}
+
+/// Serves metrics and what else monitors ask, in the same way.
+pub async fn serve_metrics(listener: TcpListener, app: Arc<App>, stop: impl Future<Output = ()>) {
+    let limits = app.config.http.clone();
+    serve_routes(listener, monitoring(app), limits, stop).await;
+}
+
+async fn serve_routes(listener: TcpListener, router: Router, limits: Http, stop: impl Future<Output = ()>) {
     let pace = Pace { patience: limits.write_timeout, bytes_per_second: limits.min_write_rate.get() };
     let (http, brief) =
         (builder(limits.header_timeout, true), builder(MONITOR_TIMEOUT.min(limits.header_timeout), false));
-    let router = router(app);
     let monitors = TowerToHyperService::new(router.clone().layer(Extension(Reserved)));
     let service = TowerToHyperService::new(router);
     let seats = Seats::new(&limits);

@@ -1,6 +1,7 @@
 //! The transport: sockets, bodies, parameters, envelopes and errors. Handlers use it and seldom change it.
 
 pub(super) mod accept;
+mod access;
 mod base64;
 pub(super) mod body;
 pub(super) mod envelope;

@@ -4,9 +4,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
 
-use axum::body::HttpBody as _;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
@@ -17,6 +15,7 @@ use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
+use super::access::Access;
 use super::linger::Rest;
 use super::problem;
 use crate::app::App;
@@ -29,32 +28,17 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     let id = request_id(request.headers());
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", id, method = %request.method(), route, account = Empty, key = Empty);
+    let (request, access) = Access::begin(request, route, span.clone());
     async {
-        let started = Instant::now();
-        let mut unanswered = Unanswered(true);
         let mut response = answer(&app, request, next, &id).await;
-        unanswered.0 = false;
         // Made or checked by `request_id`, so it is always a header value.
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        let (status, bytes) = (response.status().as_u16(), response.body().size_hint().lower());
-        tracing::info!(status, ms = started.elapsed().as_millis() as u64, bytes, "answered");
-        response
+        access.end(response)
     }
     .instrument(span)
     .await
-}
-
-/// Writes the line for a request whose client went away before it was answered.
-struct Unanswered(bool);
-
-impl Drop for Unanswered {
-    fn drop(&mut self) {
-        if self.0 {
-            tracing::info!("the client has gone");
-        }
-    }
 }
 
 async fn answer(app: &App, request: Request, next: Next, id: &str) -> Response {

@@ -8,10 +8,12 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use ipnet::IpNet;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Http;
 use crate::error::Error;
+use crate::metrics::METRICS;
 
 /// What is answered on a reserved connection; everything else is refused there.
 const FOR_MONITORS: [&str; 2] = ["/healthz", "/readyz"];
@@ -35,10 +37,20 @@ pub(super) struct Seat {
     _peer: PeerSeat,
 }
 
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.figure().dec();
+    }
+}
+
 impl Seat {
     /// Whether there was no ordinary place left.
     pub(super) fn is_reserved(&self) -> bool {
         self.ordinary.is_none()
+    }
+
+    fn figure(&self) -> &'static Gauge {
+        if self.is_reserved() { &METRICS.reserved_connections } else { &METRICS.connections }
     }
 }
 
@@ -63,8 +75,13 @@ impl Seats {
 
     /// The place of an accepted connection, or none when its peer holds too many.
     pub(super) fn take(&self, room: Room, peer: IpAddr) -> Option<Seat> {
-        let peer = self.peers.admit(peer)?;
-        Some(Seat { ordinary: self.ordinary.clone().try_acquire_owned().ok(), _room: room.0, _peer: peer })
+        let Some(peer) = self.peers.admit(peer) else {
+            METRICS.refused_connections.inc();
+            return None;
+        };
+        let seat = Seat { ordinary: self.ordinary.clone().try_acquire_owned().ok(), _room: room.0, _peer: peer };
+        seat.figure().inc();
+        Some(seat)
     }
 }
 
