@@ -118,8 +118,8 @@ pub enum Error {
         /// What is wrong with it.
         source: DecodeError,
     },
-    /// More images than one enrollment request may have.
-    #[error("the request has {sent} images, the limit is {limit}: enroll with {limit}, then add the others with PUT")]
+    /// More images than one request may have.
+    #[error("the request has {sent} images, the limit is {limit}: send the others in further requests, with PUT")]
     TooManyImages {
         /// How many came.
         sent: usize,
@@ -193,9 +193,21 @@ pub enum Error {
     /// The server sends as many long lists as it may.
     #[error("the server is sending too many long lists: try again shortly, or read the list in pages with \"limit\"")]
     ListsFull,
-    /// The request took longer than the server allows.
+    /// The server answers as many requests as it may.
+    #[error("the server is answering too many requests: try again shortly")]
+    RequestsFull,
+    /// The account has its part of what accounts share.
+    #[error("this account has as many {what} under way as one may: wait for answers before you send more")]
+    AccountBusy {
+        /// What it has too many of.
+        what: &'static str,
+    },
+    /// The request took longer than the server allows, and nothing was changed.
     #[error("the request took too long: try again, or send smaller images")]
     Timeout,
+    /// The request took longer than the server allows, and it had begun to change something.
+    #[error("the request took too long and may still be carried out: check whether it was before you send it again")]
+    Unsettled,
     /// No inference result.
     #[error(transparent)]
     Engine(#[from] pools::Error),

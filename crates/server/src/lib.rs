@@ -18,6 +18,7 @@ pub mod keyring;
 pub mod lists;
 pub mod metrics;
 pub mod model;
+pub mod origin;
 pub mod pools;
 pub mod random;
 pub mod rate;

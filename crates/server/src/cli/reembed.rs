@@ -8,7 +8,6 @@ use vultus_store::reembeddings::{self, Pending, Progress};
 use vultus_store::{Db, Id};
 
 use super::print;
-use crate::app;
 use crate::blobs::Blobs;
 use crate::clock;
 use crate::config::Config;
@@ -16,7 +15,8 @@ use crate::error::Error;
 use crate::flows::Picture;
 use crate::flows::enroll::embed_dominant;
 use crate::model::Model;
-use crate::pools::{Engine, Pool};
+use crate::origin::Origin;
+use crate::pools::{Engine, Pool, faces};
 
 /// Embeddings to read from the database at a time.
 const BATCH: u32 = 500;
@@ -33,13 +33,15 @@ pub struct Args {
 
 /// Runs the command.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let config = args.config;
+    let mut config = args.config;
+    // Nobody else asks for these threads.
+    config.fairness.account_share = 1.0;
     let db = super::open(&config.data).await?;
     let model = Model::configured(&config.data)?.name;
     if args.switch {
         return switch(&db, &model).await;
     }
-    let engines = app::start_engines(&config)?;
+    let engines = Arc::new(faces::start(&config)?);
     let result = gather(&db, &config, &model, &engines).await;
     tokio::task::spawn_blocking(move || engines.stop()).await?;
     let unusable = result?;
@@ -72,9 +74,10 @@ async fn gather(db: &Db, config: &Config, model: &str, engines: &Arc<Pool<Engine
 /// Makes the new vector of one embedding. Returns false if its image cannot be used.
 async fn one(db: &Db, blobs: &Blobs, engines: &Pool<Engine>, pending: Pending, model: &str) -> anyhow::Result<bool> {
     let Some(image) = blobs.get(&pending.image_key).await? else { return Ok(false) };
-    let picture = Picture::new(None, image);
+    let origin = Origin::own(pending.account_id);
+    let picture = Picture::new(None, image, origin.clone(), None);
     let embed = move |engine: &mut Engine| embed_dominant(engine, &picture);
-    let embedding = match engines.run(embed).await? {
+    let embedding = match engines.run(&origin, embed).await? {
         Ok(Ok((embedding, _))) => embedding,
         // Damaged, or larger than what is accepted now.
         Ok(Err(_)) | Err(Error::BadImage { .. }) => return Ok(false),

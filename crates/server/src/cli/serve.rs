@@ -9,13 +9,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use vultus_store::Db;
 
 use super::{open_with_keyring, print};
-use crate::app::{self, App};
+use crate::app::App;
 use crate::auth::keys::{self, NewKey, Scope};
 use crate::config::Config;
 use crate::jobs::{self, Tools};
 use crate::keyring::Keyring;
 use crate::lists::{self, Schedule};
-use crate::pools::{Engine, Pool};
+use crate::pools::{Engine, Pool, faces};
 use crate::{descriptors, fetch, http};
 
 /// Arguments of `vultus serve`.
@@ -44,7 +44,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     let models = config.data.models_dir();
     tokio::task::spawn_blocking(move || fetch::ensure(&models)).await??;
-    let engines = app::start_engines(&config)?;
+    let engines = Arc::new(faces::start(&config)?);
     let result = serve(config, listener, metrics, db, keyring, engines.clone(), !args.no_worker).await;
     tokio::task::spawn_blocking(move || engines.stop()).await?;
     result

@@ -16,6 +16,9 @@ pub struct Images {
     /// refuses an image that needs more than all of it. An image that needs more than is free waits.
     #[arg(long, env = "VULTUS_DECODE_MEMORY_BYTES", default_value_t = 512 << 20, value_name = "BYTES")]
     pub decode_memory_bytes: u64,
+    /// Most images that one request adds to an enrollment. A request that makes an enrollment has ten at most.
+    #[arg(long, env = "VULTUS_MAX_IMAGES", default_value_t = 100, value_name = "N")]
+    pub max_images: usize,
     /// Keep enrolled images. Without this option the server stores embeddings only, never a picture.
     #[arg(long, env = "VULTUS_KEEP_IMAGES")]
     pub keep_images: bool,

@@ -2,6 +2,7 @@
 
 mod data;
 mod engine;
+mod fairness;
 mod http;
 mod images;
 mod lists;
@@ -11,6 +12,7 @@ mod vision;
 
 pub use data::Data;
 pub use engine::Inference;
+pub use fairness::Fairness;
 pub use http::Http;
 pub use images::Images;
 pub use lists::{Lists, Screening};
@@ -30,6 +32,9 @@ pub struct Config {
     /// The inference threads.
     #[command(flatten)]
     pub engine: Inference,
+    /// What one account may take.
+    #[command(flatten)]
+    pub fairness: Fairness,
     /// Limits of pictures, and whether the server keeps enrolled ones.
     #[command(flatten)]
     pub images: Images,

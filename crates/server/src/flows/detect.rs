@@ -32,13 +32,15 @@ pub struct Faces {
 /// [`Error::BadImage`], [`Error::Engine`] or [`Error::Vision`].
 pub async fn run(app: &App, picture: Picture, size: DetectSize) -> Result<Faces, Error> {
     let max = app.config.vision.max_faces as usize;
-    let found = app.engines.run(move |engine| {
+    let origin = picture.origin.clone();
+    let found = app.engines.run(&origin, move |engine| {
         let image = picture.decode(engine)?;
         let mut faces = engine.detect(&image, size)?;
         let count = faces.len();
         faces.truncate(max);
         let mut kept = Vec::with_capacity(faces.len());
         for face in faces {
+            picture.origin.presence.check()?;
             let landmarks = engine.landmarks(&image, &face)?;
             let quality = engine.quality(&image, &face, &landmarks);
             kept.push(Found { face, landmarks, quality });

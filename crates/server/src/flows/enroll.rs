@@ -1,9 +1,7 @@
 //! Store a person's face: make an enrollment, or add pictures to one.
 
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, FactsUpdate, NewEnrollment};
 use vultus_store::{Id, Kind, collections, enrollments, jobs};
@@ -14,6 +12,7 @@ use super::{Outcome, Picture, SkipReason, Skipped};
 use crate::app::{self, App};
 use crate::clock;
 use crate::error::Error;
+use crate::origin::Origin;
 use crate::pools::Engine;
 
 /// What the pictures belong to.
@@ -47,7 +46,7 @@ pub struct Enrolled {
 struct Usable {
     embedding: Embedding,
     quality: Quality,
-    picture: Bytes,
+    picture: Picture,
 }
 
 /// What came of looking at the pictures.
@@ -64,28 +63,14 @@ struct Assessed {
 /// # Errors
 /// [`Error::Store`] for an unknown enrollment or collection, and what [`Picture::decode`] and the engine give.
 pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>) -> Result<Outcome<Enrolled>, Error> {
-    // Before any inference; the store checks again when it writes.
-    match &target {
-        Target::New { collection: Some(collection), .. } => {
-            collections::state(&app.db, account, *collection).await?;
-        }
-        Target::New { collection: None, .. } => {}
-        Target::Existing(enrollment, _) => drop(enrollments::by_id(&app.db, account, *enrollment).await?),
-    }
-    // Dropped with this future: pictures that nobody waits for any more need not be looked at.
-    let request = Arc::new(());
-    let waiting = Arc::downgrade(&request);
-    let Assessed { usable, skipped, model, calibration } =
-        app.engines.run(move |engine| assess(engine, pictures, &waiting)).await??;
-    drop(request);
+    let Some(Picture { origin, .. }) = pictures.first() else { return Ok(Outcome::NoFace(Vec::new())) };
+    let origin = origin.clone();
+    check_target(app, account, &target, pictures.len()).await?;
+    let Assessed { usable, skipped, model, calibration } = assess(app, &origin, pictures).await?;
     if usable.is_empty() {
         return Ok(Outcome::NoFace(skipped));
     }
-    let (added, max) = (usable.len(), app.config.matching.max_embeddings);
-    if matches!(target, Target::New { .. }) && added > max as usize {
-        let too_many = vultus_store::Error::TooManyEmbeddings { limit: max, stored: 0, added: added as u32 };
-        return Err(too_many.into());
-    }
+    let added = usable.len();
     let (mut rows, mut pictures) = (Vec::with_capacity(added), Vec::with_capacity(added));
     for face in usable {
         rows.push(row(&model, &face)?);
@@ -100,20 +85,44 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
     if app.config.images.keep_images {
         keep(app, account, &mut rows, pictures).await?;
     }
+    origin.presence.check()?;
     let id = store(app, account, target, rows).await?;
     Ok(Outcome::Done(Enrolled { id, added, skipped, similar }))
 }
 
-/// Embeds the usable faces and tells why others are not, for as long as the request is `waiting`.
-fn assess(engine: &mut Engine, pictures: Vec<Picture>, waiting: &Weak<()>) -> Result<Assessed, Error> {
+/// Fails if there is no such enrollment or collection, or no room for so many embeddings. This is before any inference; the
+/// store checks again when it writes.
+async fn check_target(app: &App, account: Id, target: &Target, pictures: usize) -> Result<(), Error> {
+    let stored = match target {
+        Target::New { collection: Some(collection), .. } => {
+            collections::state(&app.db, account, *collection).await?;
+            0
+        }
+        Target::New { collection: None, .. } => 0,
+        Target::Existing(enrollment, _) => enrollments::by_id(&app.db, account, *enrollment).await?.embeddings.len(),
+    };
+    let (stored, added, limit) = (stored as u32, pictures as u32, app.config.matching.max_embeddings);
+    if stored.saturating_add(added) > limit {
+        return Err(vultus_store::Error::TooManyEmbeddings { limit, stored, added }.into());
+    }
+    Ok(())
+}
+
+/// Embeds the usable faces and gives the reasons for which others are not. Each picture is a job of its own, so that other
+/// requests are not kept waiting by one with many pictures.
+async fn assess(app: &App, origin: &Origin, pictures: Vec<Picture>) -> Result<Assessed, Error> {
+    let place = app.engines.enter(origin)?;
     let (mut usable, mut skipped) = (Vec::new(), Vec::new());
-    for picture in pictures.into_iter().take_while(|_| waiting.strong_count() > 0) {
-        match embed_dominant(engine, &picture)? {
-            Ok((embedding, quality)) => usable.push(Usable { embedding, quality, picture: picture.bytes }),
+    for picture in pictures {
+        let looked_at = place.run(move |engine| (embed_dominant(engine, &picture), picture));
+        let (embedded, picture) = looked_at.await?;
+        match embedded? {
+            Ok((embedding, quality)) => usable.push(Usable { embedding, quality, picture }),
             Err(reason) => skipped.push(Skipped { field: picture.field, reason }),
         }
     }
-    let (model, calibration) = (engine.recognition_model().to_owned(), engine.calibration().clone());
+    let of_model = |engine: &mut Engine| (engine.recognition_model().to_owned(), engine.calibration().clone());
+    let (model, calibration) = place.run(of_model).await?;
     Ok(Assessed { usable, skipped, model, calibration })
 }
 
@@ -157,7 +166,7 @@ fn row(model: &str, face: &Usable) -> Result<NewEmbedding, Error> {
 }
 
 /// Keeps the pictures of the rows.
-async fn keep(app: &App, account: Id, rows: &mut [NewEmbedding], pictures: Vec<Bytes>) -> Result<(), Error> {
+async fn keep(app: &App, account: Id, rows: &mut [NewEmbedding], pictures: Vec<Picture>) -> Result<(), Error> {
     // If the rows are not stored in the end, for whatever reason, the pictures go when this request no longer runs.
     let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
     let longest = app.config.http.request_timeout + Duration::from_mins(1);
@@ -165,7 +174,7 @@ async fn keep(app: &App, account: Id, rows: &mut [NewEmbedding], pictures: Vec<B
     jobs::remove_images_at(&mut tx, account, &ids, clock::now_us() + longest.as_micros() as i64).await?;
     tx.commit().await?;
     for (row, picture) in rows.iter_mut().zip(pictures) {
-        row.image_key = Some(app.blobs.put(account, row.id, picture).await?);
+        row.image_key = Some(app.blobs.put(account, row.id, picture.bytes.clone()).await?);
     }
     Ok(())
 }

@@ -10,11 +10,14 @@ pub mod probe;
 pub mod spoof;
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use vultus_vision::{DecodeError, Image};
 
+use crate::budget::Held;
 use crate::error::Error;
+use crate::origin::Origin;
 use crate::pools::Engine;
 
 /// An encoded image as a client sent it.
@@ -24,12 +27,16 @@ pub struct Picture {
     pub field: Option<String>,
     /// The file.
     pub bytes: Bytes,
+    /// The request that it came in.
+    pub origin: Origin,
+    /// The memory that it takes.
+    _memory: Option<Arc<Held>>,
 }
 
 impl Picture {
-    /// An image and the parameter it came in.
-    pub fn new(field: Option<String>, bytes: Bytes) -> Self {
-        Self { field, bytes }
+    /// An image, the parameter and the request it came in, and the memory that is accounted for as long as it is there.
+    pub fn new(field: Option<String>, bytes: Bytes, origin: Origin, memory: Option<Arc<Held>>) -> Self {
+        Self { field, bytes, origin, _memory: memory }
     }
 
     /// Decodes the image, within a job of the inference threads.

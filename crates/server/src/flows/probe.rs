@@ -31,14 +31,15 @@ pub struct Probe {
 /// # Errors
 /// [`Error::BadImage`], [`Error::Engine`] or [`Error::Vision`].
 pub async fn run(app: &App, picture: Picture) -> Result<Outcome<Probe>, Error> {
-    let field = picture.field.clone();
-    let probe = app.engines.run(move |engine| {
+    let (field, origin) = (picture.field.clone(), picture.origin.clone());
+    let probe = app.engines.run(&origin, move |engine| {
         let image = picture.decode(engine)?;
         let mut faces = engine.detect(&image, DetectSize::Standard)?;
         let (count, has_dominant) = (faces.len(), matches!(dominant(&faces), Dominant::One(_)));
         faces.truncate(MAX_FACES);
         let mut embeddings = Vec::new();
         for face in &faces {
+            picture.origin.presence.check()?;
             let landmarks = engine.landmarks(&image, face)?;
             embeddings.push(engine.embed(&image, face, &landmarks)?);
         }

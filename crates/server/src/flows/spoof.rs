@@ -42,8 +42,8 @@ impl Judgement {
 /// # Errors
 /// [`Error::BadImage`], [`Error::Engine`], [`Error::Vision`] or [`Error::Store`].
 pub async fn run(app: &App, account: Id, picture: Picture) -> Result<Outcome<Judgement>, Error> {
-    let field = picture.field.clone();
-    let judged = app.engines.run(move |engine| {
+    let (field, origin) = (picture.field.clone(), picture.origin.clone());
+    let judged = app.engines.run(&origin, move |engine| {
         let image = picture.decode(engine)?;
         let faces = engine.detect(&image, DetectSize::Standard)?;
         let judged = match faces.first() {

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use vultus_store::Id;
 
 use super::sandbox;
 use crate::app::App;
 use crate::auth::keys::{self, Caller, Scope};
+use crate::budget::Refusal;
 use crate::error::{Error, KeyProblem};
+use crate::origin::{Origin, Presence};
 
 const HEADER: &str = "x-api-key";
 
@@ -33,6 +36,19 @@ impl FromRequestParts<Arc<App>> for Caller {
             sandbox::check(parts)?;
         }
         caller.require(scope)?;
+        count(app, parts, caller.account)?;
         Ok(caller)
     }
+}
+
+/// Counts the request against its account, and puts its [`Origin`] into it.
+fn count(app: &App, parts: &mut Parts, account: Id) -> Result<(), Error> {
+    let presence = parts.extensions.get::<Presence>().cloned().unwrap_or_default();
+    let in_flight = app.requests.take(account, 1).map_err(|refusal| match refusal {
+        Refusal::Full => Error::RequestsFull,
+        Refusal::Share => Error::AccountBusy { what: "requests" },
+    })?;
+    presence.count(in_flight);
+    parts.extensions.insert(Origin { account, presence });
+    Ok(())
 }

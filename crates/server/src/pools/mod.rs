@@ -1,7 +1,9 @@
-//! Threads that own an engine each, and the bounded queue before them.
+//! Threads that own an engine each, and the bounded, fair queue before them.
 
 mod engine;
+pub mod faces;
 pub mod pool;
+mod queue;
 
 pub use engine::Engine;
-pub use pool::{Error, Loading, Pool};
+pub use pool::{Error, Loading, Place, Pool};

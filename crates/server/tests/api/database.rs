@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 /// A PostgreSQL database that goes with the test.
 pub struct Database {
@@ -45,6 +45,32 @@ impl Drop for Database {
             runtime.block_on(execute(&self.server, text));
         };
         std::thread::scope(|scope| _ = scope.spawn(work).join());
+    }
+}
+
+/// Keeps all writers of a database waiting.
+pub enum Lock {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Lock {
+    pub async fn take(url: &str) -> Self {
+        if url.starts_with("sqlite:") {
+            let mut connection = SqliteConnection::connect(url).await.unwrap();
+            sqlx::raw_sql("begin immediate").execute(&mut connection).await.unwrap();
+            return Self::Sqlite(connection);
+        }
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        sqlx::raw_sql("begin; select 1 from accounts for update").execute(&mut connection).await.unwrap();
+        Self::Postgres(connection)
+    }
+
+    pub async fn release(self) {
+        match self {
+            Self::Sqlite(connection) => connection.close().await.unwrap(),
+            Self::Postgres(connection) => connection.close().await.unwrap(),
+        }
     }
 }
 

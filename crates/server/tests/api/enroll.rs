@@ -129,6 +129,38 @@ async fn updates_and_deletions_need_an_id_that_exists() {
 }
 
 #[tokio::test]
+async fn too_many_and_too_long_pictures_are_refused_before_any_work() {
+    let app = TestApp::with_own_engine(|config| {
+        config.images.max_images = 3;
+        config.images.max_image_bytes = 100_000;
+        config.matching.max_embeddings = 4;
+        config.engine.engine_queue = 0;
+    })
+    .await;
+    let id = app.enroll("One", &photo("collins")).await;
+    // All inference would be refused from here on.
+    let _held = crate::load::occupy(&app).await;
+    let body = |images: usize, image: &str| {
+        let mut body = json!({"enrollment_id": id});
+        (0..images).for_each(|number| body[format!("img{number}")] = json!(image));
+        body
+    };
+    let many = app.json(Method::PUT, "/v1/enroll", &body(3_000, "@@@ not decoded")).await;
+    let message = many.problem(400, "too_many_images");
+    assert!(message.contains("3000") && message.contains("limit is 3"), "{message}");
+    let picture = base64(&photo("collins"));
+    let added = app.json(Method::PUT, "/v1/enroll", &body(3, &picture)).await;
+    added.problem(503, "engine_busy");
+    let full = TestApp::with(|config| config.matching.max_embeddings = 2).await;
+    let id = full.enroll("One", &photo("collins")).await;
+    let two = json!({"enrollment_id": id, "img0": "AAAA", "img1": "AAAA"});
+    full.json(Method::PUT, "/v1/enroll", &two).await.problem(400, "too_many_embeddings");
+    let long = app.json(Method::PUT, "/v1/enroll", &body(1, &"@".repeat(140_000))).await;
+    let message = long.problem(400, "bad_image");
+    assert!(message.starts_with("\"img0\": the image has 105000 bytes, the limit is 100000"), "{message}");
+}
+
+#[tokio::test]
 async fn lists_can_be_filtered_and_paged() {
     let app = TestApp::new().await;
     let mut ids = Vec::new();

@@ -29,6 +29,7 @@ mod milvus;
 mod nodes;
 mod openapi;
 mod outage;
+mod outliving;
 mod pictures;
 mod protocol;
 mod rate;

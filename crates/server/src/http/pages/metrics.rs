@@ -13,11 +13,11 @@ use prometheus_client::registry::Registry;
 use vultus_store::jobs;
 
 use crate::app::App;
+use crate::clock;
 use crate::error::Error;
 use crate::lists::Installed;
 use crate::metrics::METRICS;
 use crate::pools::Loading;
-use crate::{budget, clock};
 
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Error> {
     let mut registry = Registry::default();
@@ -63,12 +63,10 @@ fn engines(to: &mut Registry, app: &App) {
     to.register(
         "vultus_engine_skipped_jobs",
         "Jobs skipped because their client had gone",
-        ConstCounter::new(app.engines.skipped()),
+        ConstCounter::new(app.engines.withdrawn()),
     );
-    let limit = app.config.http.body_memory_bytes.max(app.config.http.max_body_bytes);
-    let free = app.body_memory.available_permits() * budget::UNIT_BYTES;
-    to.register("vultus_upload_bytes", "Memory that uploads hold", gauge((limit - free) as f64));
-    to.register("vultus_upload_bytes_limit", "Memory that uploads may hold", gauge(limit as f64));
+    to.register("vultus_upload_bytes", "Memory that uploads hold", gauge(app.uploads.held() as f64));
+    to.register("vultus_upload_bytes_limit", "Memory that uploads may hold", gauge(app.uploads.total() as f64));
 }
 
 /// The connections, and the jobs, which the database is asked for: it may be away, and that is a figure as well.

@@ -88,9 +88,9 @@ pub struct CollectionEntry {
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
-    mut upload: Upload,
+    upload: Upload,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let body = fields::from_json(upload.take(), |fields| {
+    let body = fields::from_json(upload, |fields| {
         let name = fields
             .name()?
             .filter(|name| !name.is_empty())
@@ -117,9 +117,9 @@ pub(crate) async fn create(
 pub(crate) async fn update(
     State(app): State<Arc<App>>,
     caller: Caller,
-    mut upload: Upload,
+    upload: Upload,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let body = fields::from_json(upload.take(), |fields| {
+    let body = fields::from_json(upload, |fields| {
         let collection_id = fields.required_id(&["collection_id"], Entity::Collection)?;
         let enrollment_id = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
         Ok(CollectionUpdateBody { enrollment_id, collection_id })
@@ -143,9 +143,9 @@ pub(crate) async fn update(
 pub(crate) async fn train(
     State(app): State<Arc<App>>,
     caller: Caller,
-    mut upload: Upload,
+    upload: Upload,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let body = fields::from_json(upload.take(), |fields| {
+    let body = fields::from_json(upload, |fields| {
         let collection_id = fields.required_id(&["collection_id", "collection_id_"], Entity::Collection)?;
         Ok(TrainBody { collection_id })
     });

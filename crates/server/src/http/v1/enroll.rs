@@ -148,12 +148,12 @@ pub struct PageMeta {
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
-    mut upload: Upload,
+    upload: Upload,
 ) -> Result<FaceAnswer<EnrollData, EnrollMeta>, Error> {
-    let body = fields::from_json(upload.take(), |fields| {
+    let body = fields::from_json(upload, |fields| {
         let collection_id = fields.id(&["collection_id"], Entity::Collection)?;
         let (name, external_id, metadata) = (fields.name()?, fields.label("external_id")?, fields.metadata()?);
-        Ok(EnrollBody { name, external_id, metadata, collection_id, pictures: fields.pictures(Some(MAX_IMAGES))? })
+        Ok(EnrollBody { name, external_id, metadata, collection_id, pictures: fields.pictures(MAX_IMAGES)? })
     });
     let EnrollBody { pictures, name, external_id, metadata, collection_id } = body.await?;
     let facts = Facts { name: name.unwrap_or_default(), external_id, metadata };
@@ -173,13 +173,14 @@ pub(crate) async fn create(
 pub(crate) async fn update(
     State(app): State<Arc<App>>,
     caller: Caller,
-    mut upload: Upload,
+    upload: Upload,
 ) -> Result<FaceAnswer<EnrollData, EnrollMeta>, Error> {
-    let body = fields::from_json(upload.take(), |fields| {
+    let most = app.config.images.max_images;
+    let body = fields::from_json(upload, move |fields| {
         let enrollment_id = fields.required_id(&["enrollment_id", "id"], Entity::Enrollment)?;
         let (name, external_id, metadata) = (fields.name()?, fields.label("external_id")?, fields.metadata()?);
         let facts = name.is_some() || external_id.is_some() || metadata.is_some();
-        let pictures = if facts && !fields.has_pictures() { Vec::new() } else { fields.pictures(None)? };
+        let pictures = if facts && !fields.has_pictures() { Vec::new() } else { fields.pictures(most)? };
         Ok(EnrollUpdateBody { pictures, name, external_id, metadata, enrollment_id })
     });
     let EnrollUpdateBody { pictures, name, external_id, metadata, enrollment_id } = body.await?;

@@ -8,7 +8,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 use vultus_vision::{DetectSize, Landmarks, Point, Quality};
@@ -124,7 +123,7 @@ pub(crate) async fn facedetect(
     State(app): State<Arc<App>>,
     _caller: Caller,
     uri: Uri,
-    mut upload: Upload,
+    upload: Upload,
 ) -> Result<Response, Error> {
     let query = fields::from_query(&uri);
     let raw = match query.flag("rawlandmarks")? {
@@ -132,7 +131,7 @@ pub(crate) async fn facedetect(
         None => query.flag("rawlandmark")?.unwrap_or(false),
     };
     let small = query.flag("smallfaces")?.unwrap_or(false);
-    let picture = picture(upload.take()).await?;
+    let picture = picture(upload).await?;
     let size = if small { DetectSize::Small } else { DetectSize::Standard };
     let found = flows::detect::run(&app, picture, size).await?;
     Ok(Json(answer(&found, app.config.vision.max_faces, raw)).into_response())
@@ -140,15 +139,15 @@ pub(crate) async fn facedetect(
 
 /// The picture of a body that is either JSON with `img` or an image file. Clients mislabel the type, so the first byte
 /// decides: no image format begins with a brace.
-pub(crate) async fn picture(body: Bytes) -> Result<Picture, Error> {
+pub(crate) async fn picture(upload: Upload) -> Result<Picture, Error> {
     const EXPECTED: &str = "send the bytes of an image file, or JSON with \"img\"";
-    match fields::first_byte(&body) {
+    match fields::first_byte(&upload.bytes) {
         None => Err(Error::EmptyBody { expected: EXPECTED }),
         Some(b'{') => {
             let read = |fields: &Fields<'_>| Ok(PictureBody { img: fields.picture("img")? });
-            Ok(fields::from_json(body, read).await?.img)
+            Ok(fields::from_json(upload, read).await?.img)
         }
-        Some(_) => Ok(Picture::new(None, body)),
+        Some(_) => Ok(upload.into_picture()),
     }
 }
 

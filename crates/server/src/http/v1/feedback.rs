@@ -48,9 +48,9 @@ pub struct FeedbackData {
 pub(crate) async fn feedback(
     State(app): State<Arc<App>>,
     caller: Caller,
-    mut upload: Upload,
+    upload: Upload,
 ) -> Result<FaceAnswer<FeedbackData, NoMeta>, Error> {
-    let body = fields::from_json(upload.take(), |fields| {
+    let body = fields::from_json(upload, |fields| {
         let collection_id = fields.required_id(&["collection_id"], Entity::Collection)?;
         let enrollment_id = fields.required_id(&["enrollment_id", "key"], Entity::Enrollment)?;
         Ok(FeedbackBody { collection_id, enrollment_id, img: fields.picture("img")? })

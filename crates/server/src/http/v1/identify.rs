@@ -120,9 +120,9 @@ pub struct FaceFacts {
 pub(crate) async fn identify(
     State(app): State<Arc<App>>,
     caller: Caller,
-    mut upload: Upload,
+    upload: Upload,
 ) -> Result<FaceAnswer<IdentifyData, IdentifyMeta>, Error> {
-    let IdentifyBody { img, collection_id, threshold, fmr, limit } = fields::from_json(upload.take(), read).await?;
+    let IdentifyBody { img, collection_id, threshold, fmr, limit } = fields::from_json(upload, read).await?;
     let terms = Terms { threshold, fmr, limit: limit.unwrap_or(CANDIDATES) as usize };
     Ok(match flows::identify::run(&app, caller.account, collection_id, img, terms).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),

@@ -74,9 +74,9 @@ pub struct BestMatch {
 pub(crate) async fn match_(
     State(app): State<Arc<App>>,
     caller: Caller,
-    mut upload: Upload,
+    upload: Upload,
 ) -> Result<FaceAnswer<MatchData, MatchMeta>, Error> {
-    let MatchBody { img, id, threshold } = fields::from_json(upload.take(), read).await?;
+    let MatchBody { img, id, threshold } = fields::from_json(upload, read).await?;
     Ok(match flows::match_::run(&app, caller.account, id, img, threshold).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(comparison) => answer(comparison),

@@ -52,9 +52,9 @@ pub struct SpoofMeta {
 pub(crate) async fn spdetect(
     State(app): State<Arc<App>>,
     caller: Caller,
-    mut upload: Upload,
+    upload: Upload,
 ) -> Result<FaceAnswer<SpoofData, SpoofMeta>, Error> {
-    let picture = picture(upload.take()).await?;
+    let picture = picture(upload).await?;
     Ok(match flows::spoof::run(&app, caller.account, picture).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(judged) => FaceAnswer::done(

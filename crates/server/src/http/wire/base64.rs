@@ -11,6 +11,13 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode_to_vec(encoded).ok().or_else(|| decode_tolerantly(encoded))
 }
 
+/// How long the bytes are, without decoding them; of text that is not base64, how long they would be.
+pub(crate) fn decoded_bytes(text: &str) -> usize {
+    let encoded = without_prefix(text.trim_ascii());
+    let is_digit = |byte: &&u8| !byte.is_ascii_whitespace() && **byte != b'=';
+    encoded.as_bytes().iter().filter(is_digit).count() * 3 / 4
+}
+
 /// The part after the comma of a data URI.
 fn without_prefix(text: &str) -> &str {
     let is_data_uri = text.as_bytes().get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"data:"));
@@ -40,7 +47,7 @@ fn decode_tolerantly(encoded: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{decode, decoded_bytes};
 
     #[test]
     fn every_spelling_of_the_same_bytes_is_accepted() {
@@ -56,6 +63,7 @@ mod tests {
             "DATA:image/svg+xml;charset=utf-8;BASE64,--__AQ",
         ] {
             assert_eq!(decode(text), bytes, "{text:?}");
+            assert_eq!(decoded_bytes(text), 4, "{text:?}");
         }
         assert_eq!(decode(""), Some(vec![]));
     }

@@ -8,42 +8,71 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
+use vultus_vision::DecodeError;
 
 use crate::app::App;
-use crate::budget::UNIT_BYTES;
-use crate::config;
+use crate::budget::{Held, Refusal, upload_peak_bytes};
 use crate::error::Error;
+use crate::flows::Picture;
+use crate::origin::Origin;
 
-/// A body that has arrived as a whole. Its memory is accounted for until this is dropped, so handlers keep it while
-/// they work on what they decoded from it.
+/// A body that has arrived as a whole. Its memory is accounted for until this, and all pictures that were made of it, are
+/// dropped.
 pub(crate) struct Upload {
     pub(crate) bytes: Bytes,
-    _memory: Option<OwnedSemaphorePermit>,
-}
-
-impl Upload {
-    /// Hands the body over, so that it can be freed as soon as it is parsed; its memory stays accounted for, since what
-    /// was decoded from it is still there.
-    pub(crate) fn take(&mut self) -> Bytes {
-        std::mem::take(&mut self.bytes)
-    }
+    /// Longest image file.
+    max_image_bytes: usize,
+    origin: Origin,
+    memory: Arc<Held>,
 }
 
 impl FromRequest<Arc<App>> for Upload {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
-        let limits = &app.config.http;
+        let origin = request.extensions().get::<Origin>().cloned();
+        let origin = origin.ok_or_else(|| anyhow::anyhow!("a body of nobody's"))?;
         let announced = announced_length(request.headers());
-        if announced.is_some_and(|length| length > limits.max_body_bytes) {
-            return Err(Error::BodyTooLarge { limit: limits.max_body_bytes });
+        let (max_body_bytes, max_image_bytes) = (app.config.http.max_body_bytes, app.config.images.max_image_bytes);
+        if announced.is_some_and(|length| length > max_body_bytes) {
+            return Err(Error::BodyTooLarge { limit: max_body_bytes });
         }
-        let mut memory = Memory { pool: &app.body_memory, held: None, bytes: 0 };
-        memory.grow_to(announced.unwrap_or(0))?;
-        let bytes = receive(request.into_body(), limits, &mut memory, announced.unwrap_or(0)).await?;
-        Ok(Self { bytes, _memory: memory.held })
+        let memory = app.uploads.take(origin.account, 0).map_err(refused)?;
+        let mut receiver =
+            Receiver { announced, max_body_bytes, max_image_bytes, memory, bytes: BytesMut::new(), content: None };
+        let (longest, idle) = (app.config.http.body_timeout, app.config.http.body_idle_timeout);
+        tokio::select! {
+            received = receiver.receive(request.into_body(), longest, idle) => received?,
+            () = origin.presence.over() => return Err(Error::Timeout),
+        }
+        let Receiver { bytes, memory, .. } = receiver;
+        Ok(Self { bytes: bytes.freeze(), max_image_bytes, origin, memory: Arc::new(memory) })
+    }
+}
+
+impl Upload {
+    /// The body itself as a picture.
+    pub(crate) fn into_picture(self) -> Picture {
+        Picture::new(None, self.bytes, self.origin, Some(self.memory))
+    }
+
+    /// A picture in base64 that a parameter of the body has. The length is checked before it is decoded.
+    pub(crate) fn picture(&self, field: &str, base64: &str) -> Result<Picture, Error> {
+        let (bytes, limit) = (super::base64::decoded_bytes(base64), self.max_image_bytes);
+        if bytes > limit {
+            let source = DecodeError::TooManyBytes { bytes, limit };
+            return Err(Error::BadImage { field: Some(field.to_owned()), source });
+        }
+        let bytes = super::base64::decode(base64).ok_or_else(|| Error::NotBase64 { field: field.to_owned() })?;
+        Ok(Picture::new(Some(field.to_owned()), bytes.into(), self.origin.clone(), Some(self.memory.clone())))
+    }
+
+    /// Frees the text of a body that was read; the pictures that were decoded from it stay accounted for.
+    pub(crate) fn free(self) {
+        let length = self.bytes.len();
+        drop(self.bytes);
+        self.memory.shrink_to(self.memory.count().saturating_sub(length));
     }
 }
 
@@ -51,24 +80,70 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads frame by frame. The capacity asked for is already covered by `memory`.
-async fn receive(
-    mut body: Body,
-    limits: &config::Http,
-    memory: &mut Memory<'_>,
-    capacity: usize,
-) -> Result<Bytes, Error> {
-    let deadline = Instant::now() + limits.body_timeout;
-    let mut bytes = BytesMut::with_capacity(capacity);
-    while let Some(frame) = next_frame(&mut body, deadline, limits.body_idle_timeout).await? {
-        let total = bytes.len() + frame.len();
-        if total > limits.max_body_bytes {
-            return Err(Error::BodyTooLarge { limit: limits.max_body_bytes });
-        }
-        memory.grow_to(total)?;
-        bytes.extend_from_slice(&frame);
+fn refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Full => Error::UploadsFull,
+        Refusal::Share => Error::AccountBusy { what: "bytes of uploads" },
     }
-    Ok(bytes.freeze())
+}
+
+/// What a body is, by its first byte: no image format begins with a brace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Json,
+    Picture,
+}
+
+impl Content {
+    /// None while there is only white space.
+    fn of(start: &[u8]) -> Option<Self> {
+        let first = super::fields::first_byte(start)?;
+        Some(if first == b'{' { Self::Json } else { Self::Picture })
+    }
+}
+
+/// A body that arrives. Its memory is taken before it is received.
+struct Receiver {
+    announced: Option<usize>,
+    max_body_bytes: usize,
+    max_image_bytes: usize,
+    memory: Held,
+    bytes: BytesMut,
+    /// What it is, once that is known.
+    content: Option<Content>,
+}
+
+impl Receiver {
+    /// Reads frame by frame, for at most `longest` in all and `idle` without a byte.
+    async fn receive(&mut self, mut body: Body, longest: Duration, idle: Duration) -> Result<(), Error> {
+        let deadline = Instant::now() + longest;
+        while let Some(frame) = next_frame(&mut body, deadline, idle).await? {
+            self.take(&frame)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, frame: &[u8]) -> Result<(), Error> {
+        self.content = self.content.or_else(|| Content::of(frame));
+        let length = self.bytes.len() + frame.len();
+        let expected = self.announced.map_or(length, |announced| announced.max(length));
+        let memory = if self.content == Some(Content::Picture) {
+            if expected > self.max_image_bytes {
+                let source = DecodeError::TooManyBytes { bytes: expected, limit: self.max_image_bytes };
+                return Err(Error::BadImage { field: None, source });
+            }
+            expected
+        } else {
+            upload_peak_bytes(expected)
+        };
+        if length > self.max_body_bytes {
+            return Err(Error::BodyTooLarge { limit: self.max_body_bytes });
+        }
+        self.memory.grow_to(memory).map_err(refused)?;
+        self.bytes.reserve(expected - self.bytes.len());
+        self.bytes.extend_from_slice(frame);
+        Ok(())
+    }
 }
 
 /// The next bytes, or none at the end of the body.
@@ -89,27 +164,13 @@ async fn next_frame(body: &mut Body, deadline: Instant, idle: Duration) -> Resul
     }
 }
 
-/// The share of one body in the memory for bodies.
-struct Memory<'a> {
-    pool: &'a Arc<Semaphore>,
-    held: Option<OwnedSemaphorePermit>,
-    bytes: usize,
-}
-
-impl Memory<'_> {
-    /// Takes what is missing for a body of this length, or fails at once: waiting could block for ever, since others
-    /// that hold a part may wait for the rest.
-    fn grow_to(&mut self, bytes: usize) -> Result<(), Error> {
-        let missing = bytes.div_ceil(UNIT_BYTES).saturating_sub(self.bytes.div_ceil(UNIT_BYTES));
-        if missing > 0 {
-            let count = u32::try_from(missing).map_err(|_| Error::UploadsFull)?;
-            let more = self.pool.clone().try_acquire_many_owned(count).map_err(|_| Error::UploadsFull)?;
-            match &mut self.held {
-                Some(held) => held.merge(more),
-                None => self.held = Some(more),
-            }
-            self.bytes = bytes;
-        }
-        Ok(())
+#[cfg(test)]
+impl Upload {
+    /// A body that has arrived.
+    pub(super) fn of(body: &'static str) -> Self {
+        let account = vultus_store::Id::new(vultus_store::Kind::Account, 1, [0; 8]);
+        let memory = crate::budget::Budget::new(1 << 20, 1.0, 0).take(account, upload_peak_bytes(body.len())).unwrap();
+        let (bytes, memory) = (Bytes::from_static(body.as_bytes()), Arc::new(memory));
+        Self { bytes, max_image_bytes: 1 << 10, origin: Origin::own(account), memory }
     }
 }

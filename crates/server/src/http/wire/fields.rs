@@ -14,7 +14,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 use vultus_store::{Id, Kind, ParseIdError};
 
-use super::base64;
+use super::body::Upload;
 use crate::error::{Entity, Error};
 use crate::flows::Picture;
 
@@ -23,7 +23,11 @@ const INLINE_BYTES: usize = 64 << 10;
 
 /// The parameters of one request by name.
 #[derive(Default)]
-pub(crate) struct Fields<'a>(BTreeMap<Cow<'a, str>, Value<'a>>);
+pub(crate) struct Fields<'a> {
+    values: BTreeMap<Cow<'a, str>, Value<'a>>,
+    /// The body they stand in, unless that may have no pictures.
+    upload: Option<&'a Upload>,
+}
 
 /// A parameter's value.
 enum Value<'a> {
@@ -44,16 +48,20 @@ const MAX_NAME_CHARS: usize = 200;
 /// Longest metadata.
 const MAX_METADATA_BYTES: usize = 4_096;
 
-/// Parses `body` and hands the parameters to `read`.
+/// Parses the body and hands the parameters to `read`.
 ///
 /// # Errors
 /// [`Error::EmptyBody`], [`Error::NotJson`], and those of `read`.
 pub(crate) async fn from_json<T: Send + 'static>(
-    body: Bytes,
+    upload: Upload,
     read: impl FnOnce(&Fields<'_>) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let long = body.len() > INLINE_BYTES;
-    let parse = move || read(&Fields::parse(&body)?);
+    let long = upload.bytes.len() > INLINE_BYTES;
+    let parse = move || {
+        let parameters = read(&Fields { upload: Some(&upload), ..Fields::parse(&upload.bytes)? })?;
+        upload.free();
+        Ok(parameters)
+    };
     if !long {
         return parse();
     }
@@ -72,8 +80,8 @@ pub(crate) fn from_body_or_query<'a>(body: &'a Bytes, uri: &Uri, strict: bool) -
         Err(error) if strict => return Err(error),
         Err(_) => Fields::default(),
     };
-    for (name, value) in from_query(uri).0 {
-        fields.0.entry(name).or_insert(value);
+    for (name, value) in from_query(uri).values {
+        fields.values.entry(name).or_insert(value);
     }
     Ok(fields)
 }
@@ -81,7 +89,8 @@ pub(crate) fn from_body_or_query<'a>(body: &'a Bytes, uri: &Uri, strict: bool) -
 /// The parameters of the query string; of one that is repeated, the last value counts.
 pub(crate) fn from_query(uri: &Uri) -> Fields<'static> {
     let query = Query::<Vec<(String, String)>>::try_from_uri(uri).map(|query| query.0).unwrap_or_default();
-    Fields(query.into_iter().map(|(name, value)| (name.into(), Value::Text(value.into()))).collect())
+    let values = query.into_iter().map(|(name, value)| (name.into(), Value::Text(value.into()))).collect();
+    Fields { values, upload: None }
 }
 
 /// The first byte that counts: after a byte order mark and white space.
@@ -105,7 +114,7 @@ impl<'a> Fields<'a> {
 
     /// The value of a parameter; `null` counts as absent.
     fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.0.get(name).filter(|value| !matches!(value, Value::Null))
+        self.values.get(name).filter(|value| !matches!(value, Value::Null))
     }
 
     /// A text, if it is there.
@@ -238,23 +247,22 @@ impl<'a> Fields<'a> {
 
     /// The picture in a parameter that has to be there.
     pub(crate) fn picture(&self, name: &str) -> Result<Picture, Error> {
-        let text = self.text(name)?;
-        let text =
-            text.ok_or_else(|| Error::MissingField { field: name.into(), expected: "send an image in base64" })?;
-        let bytes = base64::decode(text).ok_or_else(|| Error::NotBase64 { field: name.into() })?;
-        Ok(Picture::new(Some(name.to_owned()), bytes.into()))
+        match (self.text(name)?, self.upload) {
+            (Some(text), Some(upload)) => upload.picture(name, text),
+            _ => Err(Error::MissingField { field: name.into(), expected: "send an image in base64" }),
+        }
     }
 
     /// Whether there is a picture.
     pub(crate) fn has_pictures(&self) -> bool {
-        self.0.keys().any(|name| image_position(name).is_some() && self.get(name).is_some())
+        self.values.keys().any(|name| image_position(name).is_some() && self.get(name).is_some())
     }
 
     /// The pictures `img0`, `img1`, ... in the order of their numbers. Gaps are allowed, and so are a plain `img` (first)
     /// and values that are `null`, which count as absent.
-    pub(crate) fn pictures(&self, at_most: Option<usize>) -> Result<Vec<Picture>, Error> {
+    pub(crate) fn pictures(&self, at_most: usize) -> Result<Vec<Picture>, Error> {
         let mut names: Vec<(u64, &str)> = self
-            .0
+            .values
             .keys()
             .filter(|name| self.get(name).is_some())
             .filter_map(|name| Some((image_position(name)?, name.as_ref())))
@@ -263,10 +271,11 @@ impl<'a> Fields<'a> {
         if names.is_empty() {
             return Err(Error::MissingField { field: "img0".into(), expected: "send at least one image in base64" });
         }
-        match at_most {
-            Some(limit) if names.len() > limit => Err(Error::TooManyImages { sent: names.len(), limit }),
-            _ => names.into_iter().map(|(_, name)| self.picture(name)).collect(),
+        // Before any of them is decoded.
+        if names.len() > at_most {
+            return Err(Error::TooManyImages { sent: names.len(), limit: at_most });
         }
+        names.into_iter().map(|(_, name)| self.picture(name)).collect()
     }
 }
 
@@ -320,7 +329,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                     };
                     fields.insert(name, value);
                 }
-                Ok(Fields(fields))
+                Ok(Fields { values: fields, upload: None })
             }
         }
         deserializer.deserialize_map(Object)

@@ -4,17 +4,25 @@ fn parse(json: &str) -> Fields<'_> {
     Fields::parse(json.as_bytes()).unwrap()
 }
 
+/// With the body, as an endpoint that takes pictures reads it.
+fn parse_pictures(upload: &Upload) -> Fields<'_> {
+    Fields { upload: Some(upload), ..Fields::parse(&upload.bytes).unwrap() }
+}
+
 #[test]
 fn images_come_in_the_order_of_their_numbers_with_gaps() {
-    let fields = parse(r#"{"img10": "AQ==", "img2": "Ag==", "img0": null, "img": "AA==", "imgx": 1, "name": "n"}"#);
-    let names: Vec<_> = fields.pictures(Some(3)).unwrap().into_iter().map(|picture| picture.field.unwrap()).collect();
+    let json = r#"{"img10": "AQ==", "img2": "Ag==", "img0": null, "img": "AA==", "imgx": 1, "name": "n"}"#;
+    let upload = Upload::of(json);
+    let fields = parse_pictures(&upload);
+    let names: Vec<_> = fields.pictures(3).unwrap().into_iter().map(|picture| picture.field.unwrap()).collect();
     assert_eq!(names, ["img", "img2", "img10"]);
-    assert!(matches!(fields.pictures(Some(2)), Err(Error::TooManyImages { sent: 3, limit: 2 })));
+    assert!(matches!(fields.pictures(2), Err(Error::TooManyImages { sent: 3, limit: 2 })));
 }
 
 #[test]
 fn errors_name_the_field() {
-    let fields = parse(r#"{"img3": "???", "name": 7, "threshold": [1], "unknowns": {"a": 1}, "limit": 0.5}"#);
+    let upload = Upload::of(r#"{"img3": "???", "name": 7, "threshold": [1], "unknowns": {"a": 1}, "limit": 0.5}"#);
+    let fields = parse_pictures(&upload);
     let messages = [
         fields.picture("img3").unwrap_err(),
         fields.picture("img").unwrap_err(),

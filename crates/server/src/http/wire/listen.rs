@@ -15,7 +15,6 @@ use tokio::net::{TcpListener, TcpStream};
 use super::paced::{Pace, Paced};
 use super::seats::{Reserved, Room, Seats};
 use crate::app::App;
-use crate::config::Http;
 use crate::http::{monitoring, router};
 
 /// Pause after an accept that failed for want of file descriptors or memory.
@@ -27,23 +26,22 @@ const REFUSAL_PAUSE: Duration = Duration::from_mins(1);
 
 /// Serves the API until `stop` resolves, then finishes the requests that run, within the configured time.
 pub async fn serve(listener: TcpListener, app: Arc<App>, stop: impl Future<Output = ()>) {
-    let limits = app.config.http.clone();
-    serve_routes(listener, router(app), limits, stop).await;
+    serve_routes(listener, router(app.clone()), &app, stop).await;
 }
 
 /// Serves metrics and what else monitors ask, in the same way.
 pub async fn serve_metrics(listener: TcpListener, app: Arc<App>, stop: impl Future<Output = ()>) {
-    let limits = app.config.http.clone();
-    serve_routes(listener, monitoring(app), limits, stop).await;
+    serve_routes(listener, monitoring(app.clone()), &app, stop).await;
 }
 
-async fn serve_routes(listener: TcpListener, router: Router, limits: Http, stop: impl Future<Output = ()>) {
+async fn serve_routes(listener: TcpListener, router: Router, app: &App, stop: impl Future<Output = ()>) {
+    let limits = &app.config.http;
     let pace = Pace { patience: limits.write_timeout, bytes_per_second: limits.min_write_rate.get() };
     let (http, brief) =
         (builder(limits.header_timeout, true), builder(MONITOR_TIMEOUT.min(limits.header_timeout), false));
     let monitors = TowerToHyperService::new(router.clone().layer(Extension(Reserved)));
     let service = TowerToHyperService::new(router);
-    let seats = Seats::new(&limits);
+    let seats = Seats::new(limits);
     let mut refusals = Refusals::default();
     let running = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
@@ -75,7 +73,12 @@ async fn serve_routes(listener: TcpListener, router: Router, limits: Http, stop:
     }
     drop(listener);
     tracing::info!(requests = running.count(), "stopping");
-    if tokio::time::timeout(limits.shutdown_timeout, running.shutdown()).await.is_err() {
+    let ended = async {
+        running.shutdown().await;
+        app.handlers.close();
+        app.handlers.wait().await;
+    };
+    if tokio::time::timeout(limits.shutdown_timeout, ended).await.is_err() {
         tracing::warn!("stopped before all requests were finished");
     }
 }

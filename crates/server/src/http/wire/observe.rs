@@ -2,8 +2,8 @@
 //!
 //! The log has the pattern of the route and never the path, the query or a name, because those identify people.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue};
@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use futures_util::FutureExt as _;
+use tokio::sync::oneshot;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
@@ -20,9 +20,12 @@ use super::linger::Rest;
 use super::problem;
 use crate::app::App;
 use crate::error::Error;
+use crate::origin::Presence;
 use crate::random::random_bytes;
 
 const REQUEST_ID: &str = "x-request-id";
+/// How long a request whose time is over may take to end by itself.
+const SETTLING: Duration = Duration::from_secs(1);
 
 pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
@@ -41,21 +44,62 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     .await
 }
 
+/// The handler runs in a task of its own, which a client that hangs up does not stop: what it has begun it finishes.
 async fn answer(app: &App, request: Request, next: Next, id: &str) -> Response {
-    let (request, rest) = Rest::of(request);
+    let (mut request, rest) = Rest::of(request);
+    let is_safe = request.method().is_safe();
+    let (waiting, presence) = Presence::new();
+    request.extensions_mut().insert(presence.clone());
+    let (sender, mut answered) = oneshot::channel();
+    let id_of_handler = id.to_owned();
+    let handler = async move {
+        handle(request, next, sender, &id_of_handler).await;
+        // The request counts against its account until here.
+        drop(presence);
+    };
+    let handler = handler.in_current_span();
+    let handler = app.handlers.spawn(handler);
     let response = tokio::select! {
-        handled = AssertUnwindSafe(next.run(request)).catch_unwind() => {
-            handled.unwrap_or_else(|_| Error::Panicked.into_response())
+        handled = &mut answered => response_of(handled),
+        () = tokio::time::sleep(app.config.http.request_timeout) => {
+            drop(waiting);
+            settle(answered, is_safe).await
         }
-        () = tokio::time::sleep(app.config.http.request_timeout) => Error::Timeout.into_response(),
-        // Sooner than that, so that others can be asked.
-        error = app.db.silence() => Error::Store(error).into_response(),
+        // Sooner than that, so that others can be asked. The handler waits for a database that is silent.
+        error = app.db.silence() => {
+            handler.abort();
+            Error::Store(error).into_response()
+        }
     };
     let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
-    if !matches!(*error, Error::BodyTooSlow | Error::BodyBroken | Error::Timeout) {
+    if !matches!(*error, Error::BodyTooSlow | Error::BodyBroken | Error::Timeout | Error::Unsettled) {
         rest.discard().await;
     }
     problem::render(&error, response.headers().clone(), id)
+}
+
+/// Runs the handler. An answer that nobody waits for goes to the log.
+async fn handle(request: Request, next: Next, answer: oneshot::Sender<Response>, id: &str) {
+    let Err(mut unsent) = answer.send(next.run(request).await) else { return };
+    if let Some(error) = unsent.extensions().get::<Arc<Error>>().cloned() {
+        unsent = problem::render(&error, HeaderMap::new(), id);
+    }
+    tracing::info!(status = unsent.status().as_u16(), "ended after its client had gone or its time was over");
+}
+
+/// A handler that panics drops its sender.
+fn response_of(handled: Result<Response, oneshot::error::RecvError>) -> Response {
+    handled.unwrap_or_else(|_| Error::Panicked.into_response())
+}
+
+/// The answer to a request whose time is over. Work that has changed nothing stops by itself at once, and what had begun to
+/// write mostly ends a moment later: then the answer is what came of it.
+async fn settle(answered: oneshot::Receiver<Response>, is_safe: bool) -> Response {
+    match tokio::time::timeout(SETTLING, answered).await {
+        Ok(handled) => response_of(handled),
+        Err(_) if is_safe => Error::Timeout.into_response(),
+        Err(_) => Error::Unsettled.into_response(),
+    }
 }
 
 /// The client's id for the request if it is harmless in a log, else a new one.

@@ -66,7 +66,9 @@ pub(crate) fn render(error: &Error, mut headers: HeaderMap, request_id: &str) ->
     } else {
         error.to_string()
     };
-    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+    // A retry could do twice what was not settled.
+    let unsettled = matches!(error, Error::Unsettled);
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) && !unsettled {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER);
     }
     if let Error::Sandbox { allow: Some(methods), .. } = error
@@ -128,7 +130,12 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::ListsFull => (BUSY, "lists_full"),
         Error::UploadsFull => (BUSY, "uploads_full"),
         Error::ImagesFull => (BUSY, "images_full"),
-        Error::Timeout => (BUSY, "timeout"),
+        Error::RequestsFull => (BUSY, "requests_full"),
+        Error::AccountBusy { .. } | Error::Engine(pools::Error::AccountBusy) => {
+            (StatusCode::TOO_MANY_REQUESTS, "account_busy")
+        }
+        Error::Timeout | Error::Engine(pools::Error::Over) => (BUSY, "timeout"),
+        Error::Unsettled => (BUSY, "unsettled"),
         Error::Engine(pools::Error::Busy) => (BUSY, "engine_busy"),
         Error::Engine(pools::Error::NotLoaded) => (BUSY, "engine_not_loaded"),
         Error::Store(StoreError::Gone { .. }) => (StatusCode::GONE, "deleted"),
