@@ -156,7 +156,7 @@ pub enum Error {
         scope: &'static str,
     },
     /// The API key has sent more requests than its rate allows.
-    #[error("this server allows {rate} requests per second for this API key: send them more slowly")]
+    #[error("the rate limit of this API key is {rate} per second: send requests more slowly")]
     RateLimited {
         /// Requests per second.
         rate: u32,

@@ -29,7 +29,7 @@ async fn a_key_that_is_too_fast_is_told_when_to_try_again_and_others_are_not_hel
     assert!((3..1000).contains(&admitted), "{admitted}");
     let wait = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
     let message = refused.problem(429, "rate_limited");
-    assert!(message.contains("1 a second"), "{message}");
+    assert!(message.contains("is 1 per second"), "{message}");
     with(&app, &calm).await.ok();
     with(&app, &strange).await.ok();
     reply(app.bare(Method::GET, "/healthz")).await.ok();
