@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use vultus_gallery::{Classifier, ImpostorTail, Options};
+use vultus_store::Db;
+use vultus_store::collections::CollectionKey;
 use vultus_store::fits::{self, Fit};
-use vultus_store::{Db, Id};
 
 use crate::error::Error;
 use crate::search::{Cache, Space};
@@ -40,7 +41,7 @@ impl Classifiers {
         let people = space.state.members;
         // An untrained one takes the number of people into account by itself: a new one is due when it has doubled.
         let stamp = fit.map_or(Stamp::Untrained(people.max(1).ilog2()), |fit| Stamp::Fitted(fit.fitted));
-        if let Some((_, classifier)) = self.cache.get(space.collection).filter(|(here, _)| *here == stamp) {
+        if let Some((_, classifier)) = self.cache.get(space.key()).filter(|(here, _)| *here == stamp) {
             return Ok(classifier);
         }
         let stored = match fit {
@@ -52,12 +53,12 @@ impl Classifiers {
             Some((stamp, classifier)) => (stamp, Arc::new(classifier)),
             None => (stamp, Arc::new(untrained(space.state.unknowns, people as usize))),
         };
-        self.cache.set(space.collection, made.clone(), made.1.population().max(1));
+        self.cache.set(space.key(), made.clone(), made.1.population().max(1));
         Ok(made.1)
     }
 
     /// Drops the classifier of a collection.
-    pub fn remove_collection(&self, collection: Id) {
+    pub fn remove_collection(&self, collection: CollectionKey) {
         self.cache.remove(collection);
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use futures_util::FutureExt as _;
 use futures_util::future::{self, BoxFuture};
-use vultus_store::collections::State;
+use vultus_store::collections::{CollectionKey, State};
 use vultus_store::{Db, Id};
 
 pub use cache::Cache;
@@ -40,6 +40,13 @@ pub struct Space<'a> {
     pub model: &'a str,
     /// Components of its embeddings.
     pub dimension: usize,
+}
+
+impl Space<'_> {
+    /// What everything that is kept of the collection goes by.
+    pub(crate) const fn key(&self) -> CollectionKey {
+        CollectionKey { account: self.account, collection: self.collection }
+    }
 }
 
 /// A member of the collection who is similar to the probe.

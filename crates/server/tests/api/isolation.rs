@@ -11,6 +11,34 @@ async fn stranger(app: &TestApp, key: &str, method: Method, path: &str, body: &V
     reply(app.bare(method, path).header("x-api-key", key).body(body.to_string())).await
 }
 
+/// The documented operations that take ids of what an account owns, with the parameters for them.
+fn operations_with_ids() -> Vec<(Method, String, Vec<String>)> {
+    const IDS: [&str; 3] = ["enrollment_id", "collection_id", "embedding_id"];
+    let document = serde_json::to_value(vultus::http::openapi()).unwrap();
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let mut names: Vec<String> = parameters.filter_map(|one| one["name"].as_str().map(str::to_owned)).collect();
+            let schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
+            let schema = schema.and_then(|reference| document.pointer(reference.strip_prefix('#')?));
+            names.extend(
+                schema
+                    .and_then(|schema| schema["properties"].as_object())
+                    .into_iter()
+                    .flatten()
+                    .map(|(n, _)| n.clone()),
+            );
+            names.retain(|name| IDS.contains(&name.as_str()));
+            if !names.is_empty() {
+                found.push((method.to_uppercase().parse().unwrap(), path.clone(), names));
+            }
+        }
+    }
+    assert!(found.len() > 9, "{found:?}");
+    found
+}
+
 #[tokio::test]
 async fn ids_of_another_account_are_unknown_everywhere() {
     let app = TestApp::new().await;
@@ -23,7 +51,10 @@ async fn ids_of_another_account_are_unknown_everywhere() {
     let den = stranger(&app, &key, Method::POST, "/v1/collection", &json!({"name": "Den"})).await.ok();
     let den = den["data"]["collection_id"].as_str().unwrap();
 
-    for (method, path, body) in [
+    let listed = app.get(&format!("/v1/enroll?id={person}")).await.ok();
+    let embedding = &listed["data"][0]["embeddings"][0];
+
+    let requests = [
         (Method::POST, "/v1/enroll", json!({"img0": img, "collection_id": home})),
         (Method::PUT, "/v1/enroll", json!({"img0": img, "enrollment_id": person})),
         (Method::DELETE, "/v1/enroll", json!({"enrollment_id": person})),
@@ -36,7 +67,23 @@ async fn ids_of_another_account_are_unknown_everywhere() {
         (Method::GET, "/v1/collection", json!({"collection_id": home})),
         (Method::POST, "/v1/train", json!({"collection_id": home})),
         (Method::POST, "/v1/identify", json!({"img": img, "collection_id": home})),
-    ] {
+        (Method::DELETE, "/v1/enroll/embedding", json!({"enrollment_id": person, "embedding_id": embedding})),
+        (Method::DELETE, "/v1/enroll/embedding", json!({"enrollment_id": own, "embedding_id": embedding})),
+        (Method::DELETE, "/v1/collection/member", json!({"collection_id": home, "enrollment_id": own})),
+        (Method::DELETE, "/v1/collection/member", json!({"collection_id": den, "enrollment_id": person})),
+        (Method::POST, "/v1/feedback", json!({"img": img, "collection_id": home, "enrollment_id": own})),
+        (Method::POST, "/v1/feedback", json!({"img": img, "collection_id": den, "enrollment_id": person})),
+    ];
+    for (method, path, names) in operations_with_ids() {
+        for name in names {
+            let tried = requests.iter().any(|(tried, at, body)| {
+                let theirs = [&json!(person), &json!(home), embedding];
+                *tried == method && *at == path && body.get(&name).is_some_and(|id| theirs.contains(&id))
+            });
+            assert!(tried, "{name} of another account is not tried with {method} {path}");
+        }
+    }
+    for (method, path, body) in requests {
         let reply = stranger(&app, &key, method.clone(), path, &body).await;
         assert!(!reply.json.to_string().contains("Joe"), "{method} {path}");
         reply.problem(404, "not_found");

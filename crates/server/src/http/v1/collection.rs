@@ -7,7 +7,7 @@ use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
-use vultus_store::collections::{self, Filter, NewCollection, Piece};
+use vultus_store::collections::{self, CollectionKey, Filter, NewCollection, Piece};
 use vultus_store::{Id, Kind, jobs};
 
 use super::enroll::PageMeta;
@@ -255,7 +255,7 @@ pub(crate) async fn delete(
     let mut tx = app.db.write(caller.account).await?;
     collections::delete(&mut tx, caller.account, id, clock::now_us()).await?;
     tx.commit().await?;
-    app.classifiers.remove_collection(id);
+    app.classifiers.remove_collection(CollectionKey { account: caller.account, collection: id });
     app.vectors.remove_collection(caller.account, id).await?;
     Ok(Envelope::new(None, format!("Entity *{id}* has been deleted"), None))
 }

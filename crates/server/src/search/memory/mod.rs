@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
+use vultus_store::collections::CollectionKey;
 use vultus_store::{Db, Id, collections};
 
 use self::loaded::{LoadedGallery, Slot, blocking, news};
@@ -51,7 +52,7 @@ impl Memory {
 
     /// The slot of a gallery that is as new as the space is.
     async fn bring_up_to_date(&self, space: &Space<'_>) -> Result<Arc<Slot>, Error> {
-        let slot = self.0.slots.get_or_insert(space.collection, Arc::default);
+        let slot = self.0.slots.get_or_insert(space.key(), Arc::default);
         if slot.is_current(space) {
             return Ok(slot);
         }
@@ -82,10 +83,10 @@ impl Galleries {
         drop(updating);
         let embeddings = slot.with(|here| here.gallery.len()).unwrap_or_default();
         if let Err(too_large) = self.check_budget(embeddings) {
-            self.slots.remove(space.collection);
+            self.slots.remove(space.key());
             return Err(too_large);
         }
-        self.slots.weigh(space.collection, embeddings);
+        self.slots.weigh(space.key(), embeddings);
         self.index_when_due(slot);
         Ok(())
     }
@@ -107,8 +108,8 @@ impl Galleries {
     /// Loads the snapshot and catches up, or else reads the collection from the database.
     async fn fetch(&self, space: &Space<'_>, slot: &Slot) -> Result<(), Error> {
         self.check_budget(collections::embedding_count(&self.db, space.account, space.collection).await? as usize)?;
-        let (folder, collection, model) = (self.folder.clone(), space.collection, space.model.to_owned());
-        let loaded = blocking(move || folder.load(collection, &model)).await?;
+        let (folder, key, model) = (self.folder.clone(), space.key(), space.model.to_owned());
+        let loaded = blocking(move || folder.load(key, &model)).await?;
         let fits = |loaded: &LoadedGallery| {
             loaded.gallery.dimension() == space.dimension && loaded.version <= space.state.version
         };
@@ -123,12 +124,12 @@ impl Galleries {
         let permit = self.reading.acquire().await.context("galleries are read while the server runs")?;
         slot.set(LoadedGallery::build(&self.db, space, self.threads).await?);
         drop(permit);
-        if let Err(error) = self.save(collection, slot).await {
-            tracing::warn!(%collection, %error, "the next start is slow");
+        if let Err(error) = self.save(key, slot).await {
+            tracing::warn!(collection = %key.collection, %error, "the next start is slow");
         }
         if slot.removals.load(Ordering::Acquire) != removals {
             // Who was deleted after being read must not be left in a file.
-            self.remove_snapshot(collection).await?;
+            self.remove_snapshot(key.collection).await?;
         }
         Ok(())
     }
@@ -139,13 +140,13 @@ impl Galleries {
     }
 
     /// Writes a snapshot of a gallery that is worth one, unless there is one of it.
-    async fn save(&self, collection: Id, slot: &Slot) -> Result<(), Error> {
+    async fn save(&self, key: CollectionKey, slot: &Slot) -> Result<(), Error> {
         let Some(loaded) = slot.with(LoadedGallery::clone) else { return Ok(()) };
         if loaded.gallery.len() < WORTH_A_SNAPSHOT || slot.is_saved() {
             return Ok(());
         }
         let folder = self.folder.clone();
-        let saved = blocking(move || folder.save(collection, &loaded).map(|()| loaded)).await?;
+        let saved = blocking(move || folder.save(key, &loaded).map(|()| loaded)).await?;
         let saved = saved.with_context(|| format!("cannot write to {}", self.folder.0.display()))?;
         slot.set_saved(&saved.gallery);
         Ok(())
@@ -208,26 +209,32 @@ impl VectorIndex for Memory {
         .boxed()
     }
 
-    fn remove_person<'a>(&'a self, _: Id, enrollment: Id, collections: &'a [Id]) -> BoxFuture<'a, Result<(), Error>> {
+    fn remove_person<'a>(
+        &'a self,
+        account: Id,
+        enrollment: Id,
+        collections: &'a [Id],
+    ) -> BoxFuture<'a, Result<(), Error>> {
         async move {
-            for collection in collections {
-                if let Some(slot) = self.0.slots.get(*collection) {
+            for &collection in collections {
+                if let Some(slot) = self.0.slots.get(CollectionKey { account, collection }) {
                     slot.removals.fetch_add(1, Ordering::AcqRel);
                     slot.change(|here| Arc::make_mut(&mut here.gallery).remove_subject(&enrollment.number()));
                 }
-                self.0.remove_snapshot(*collection).await?;
+                self.0.remove_snapshot(collection).await?;
             }
             Ok(())
         }
         .boxed()
     }
 
-    fn remove_collection(&self, _: Id, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
+    fn remove_collection(&self, account: Id, collection: Id) -> BoxFuture<'_, Result<(), Error>> {
         async move {
-            if let Some(slot) = self.0.slots.get(collection) {
+            let key = CollectionKey { account, collection };
+            if let Some(slot) = self.0.slots.get(key) {
                 slot.removals.fetch_add(1, Ordering::AcqRel);
             }
-            self.0.slots.remove(collection);
+            self.0.slots.remove(key);
             self.0.remove_snapshot(collection).await
         }
         .boxed()
@@ -235,8 +242,8 @@ impl VectorIndex for Memory {
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
         async move {
-            for (collection, slot) in self.0.slots.all() {
-                self.0.save(collection, &slot).await?;
+            for (key, slot) in self.0.slots.all() {
+                self.0.save(key, &slot).await?;
             }
             Ok(())
         }

@@ -1,7 +1,7 @@
 //! Galleries in files, so that a restart need not read every embedding from the database.
 //!
 //! A file is the version of the collection and when it came to be, 8 bytes each, and then what the gallery crate writes,
-//! with both and the model as its stamp. What changed after that version is caught up with as in memory.
+//! with both, the account, the collection and the model as its stamp. What changed after that version is caught up with as in memory.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use vultus_gallery::Gallery;
 use vultus_store::Id;
+use vultus_store::collections::CollectionKey;
 
 use super::loaded::LoadedGallery;
 
@@ -27,15 +28,15 @@ impl Folder {
     }
 
     /// Writes a gallery; the file of before stays until it is complete.
-    pub fn save(&self, collection: Id, loaded: &LoadedGallery) -> io::Result<()> {
+    pub fn save(&self, key: CollectionKey, loaded: &LoadedGallery) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
-        let path = self.file(collection);
+        let path = self.file(key.collection);
         let new = path.with_extension(UNFINISHED);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         let mut out = BufWriter::with_capacity(1 << 20, file);
         out.write_all(&loaded.version.to_le_bytes())?;
         out.write_all(&loaded.changed.to_le_bytes())?;
-        let stamp = stamp(loaded.version, loaded.changed, &loaded.model);
+        let stamp = stamp(key, loaded.version, loaded.changed, &loaded.model);
         loaded.gallery.save(&mut out, &stamp, |subject, bytes| bytes.extend(subject.to_le_bytes()))?;
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(new, path)?;
@@ -43,9 +44,10 @@ impl Folder {
     }
 
     /// Reads a gallery of embeddings by `model`; none where the file is missing, damaged or of something else.
-    pub fn load(&self, collection: Id, model: &str) -> Option<LoadedGallery> {
+    pub fn load(&self, key: CollectionKey, model: &str) -> Option<LoadedGallery> {
+        let collection = key.collection;
         let path = self.file(collection);
-        match load(&path, model) {
+        match load(&path, key, model) {
             Ok(loaded) => Some(loaded),
             Err(error) if error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::NotFound) => {
                 None
@@ -71,7 +73,7 @@ impl Folder {
     }
 }
 
-fn load(path: &Path, model: &str) -> anyhow::Result<LoadedGallery> {
+fn load(path: &Path, key: CollectionKey, model: &str) -> anyhow::Result<LoadedGallery> {
     let mut input = BufReader::with_capacity(1 << 20, File::open(path)?);
     let mut number = || {
         let mut bytes = [0; 8];
@@ -79,10 +81,12 @@ fn load(path: &Path, model: &str) -> anyhow::Result<LoadedGallery> {
     };
     let (version, changed) = (number()?, number()?);
     let decode = |bytes: &[u8]| bytes.try_into().ok().map(u128::from_le_bytes);
-    let gallery = Gallery::load(&mut input, &stamp(version, changed, model), decode)?;
+    let gallery = Gallery::load(&mut input, &stamp(key, version, changed, model), decode)?;
     Ok(LoadedGallery { version, changed, model: model.to_owned(), gallery: Arc::new(gallery) })
 }
 
-fn stamp(version: i64, changed: i64, model: &str) -> Vec<u8> {
-    format!("{version} {changed} {model}").into_bytes()
+/// What a file must be of: another account's, or another collection's under this name, is not read.
+fn stamp(key: CollectionKey, version: i64, changed: i64, model: &str) -> Vec<u8> {
+    let CollectionKey { account, collection } = key;
+    format!("{account} {collection} {version} {changed} {model}").into_bytes()
 }

@@ -38,6 +38,10 @@ fn vector(number: u32) -> Vec<f32> {
 }
 
 impl World {
+    fn key(&self) -> CollectionKey {
+        CollectionKey { account: self.account, collection: self.collection }
+    }
+
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::connect(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
@@ -118,7 +122,7 @@ async fn changes_are_seen_by_the_next_search_without_a_rebuild() {
     assert_eq!(world.find(1).await, None);
     let ada = world.enroll([1].into_iter()).await;
     assert!(exactly(ada)(world.find(1).await));
-    let slot = world.memory.0.slots.get(world.collection).unwrap();
+    let slot = world.memory.0.slots.get(world.key()).unwrap();
     let before = slot.with(|here| Arc::as_ptr(&here.gallery)).unwrap();
     let bob = world.enroll([2].into_iter()).await;
     assert!(exactly(bob)(world.find(2).await) && exactly(ada)(world.find(1).await));
@@ -139,7 +143,7 @@ async fn a_deleted_person_is_dropped_from_memory_and_disk_at_once() {
     std::fs::write(&unfinished, "of a server that was killed").unwrap();
     world.memory.remove_person(world.account, last, &[world.collection]).await.unwrap();
     assert!(!world.snapshot().exists() && !unfinished.exists());
-    let slot = world.memory.0.slots.get(world.collection).unwrap();
+    let slot = world.memory.0.slots.get(world.key()).unwrap();
     let kept = slot.with(|here| here.gallery.keys_of(&last.number()).count());
     assert_eq!(kept, Some(0));
 }
@@ -152,7 +156,7 @@ async fn who_is_deleted_while_a_gallery_is_built_is_not_left_in_its_file() {
         while world.memory.0.reading.available_permits() == READ_AT_A_TIME {
             tokio::task::yield_now().await;
         }
-        let slot = world.memory.0.slots.get(world.collection).unwrap();
+        let slot = world.memory.0.slots.get(world.key()).unwrap();
         assert!(slot.with(|_| ()).is_none(), "it is not there yet");
         world.memory.remove_person(world.account, last, &[world.collection]).await.unwrap();
     };
@@ -166,7 +170,7 @@ async fn a_restart_reads_the_snapshot_and_catches_up() {
     world.enroll_enough().await;
     world.find(1).await;
     // Somebody who is in no database: only the snapshot can know of them.
-    let slot = world.memory.0.slots.get(world.collection).unwrap();
+    let slot = world.memory.0.slots.get(world.key()).unwrap();
     let ghost = new_id(Kind::Enrollment);
     slot.change(|here| Arc::make_mut(&mut here.gallery).put(7, ghost.number(), &vector(90_001)));
     world.memory.close().await.unwrap();
@@ -234,7 +238,7 @@ async fn a_client_that_gives_up_does_not_undo_what_others_wait_for() {
         dimension: DIMENSION,
     };
     assert!(world.memory.search(space, vec![vector(1)], 1).now_or_never().is_none(), "it takes a while");
-    let slot = world.memory.0.slots.get(world.collection).unwrap();
+    let slot = world.memory.0.slots.get(world.key()).unwrap();
     for _ in 0..1_000 {
         if slot.is_current(&space) {
             return;

@@ -97,17 +97,17 @@ impl Follower {
     /// The table when it is as new as the space is, and the moment that a search in it has to see.
     pub async fn bring_up_to_date(self: &Arc<Self>, space: &Space<'_>) -> Result<(Arc<OpenTable>, Stamp), Error> {
         let table = self.table().await?;
-        let progress = self.progress.get_or_insert(space.collection, Arc::default);
+        let progress = self.progress.get_or_insert(space.key(), Arc::default);
         let version = space.state.version;
         let cursor = if let Some(cursor) = progress.seen(&table, version) {
             cursor
         } else {
             // In a task of its own: the first time takes longer than a client waits, and is not begun again for each.
-            let of = CollectionKey { account: space.account, collection: space.collection };
+            let of = space.key();
             let (follower, table, progress) = (self.clone(), table.clone(), progress.clone());
             let update = tokio::spawn(async move { follower.update(table, &progress, of, version).await });
             let cursor = update.await.map_err(|_| Error::Panicked)??;
-            self.progress.weigh(space.collection, 1);
+            self.progress.weigh(space.key(), 1);
             cursor
         };
         let seen = table.last_write(cursor).await?;
@@ -168,7 +168,7 @@ impl Follower {
         let table = self.table().await?;
         let held = self.cursors.hold(of, &table.name).await?;
         writer::clear(&table.rows, of.collection).await?;
-        self.progress.remove(of.collection);
+        self.progress.remove(of);
         Ok(held.remove().await?)
     }
 
