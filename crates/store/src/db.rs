@@ -7,14 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlSafeStr};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::data_keys::Sealer;
 use crate::error::{Error, Result};
-use crate::ids::Id;
+use crate::ids::{Id, Micros};
 use crate::tx::{Backend, Conn, Handle as _, Tx, begin};
 
 /// The server answers 503 before most clients give up.
@@ -27,6 +29,8 @@ const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// How often PostgreSQL is asked for a sign of life, and how long it may take to give one.
 const PULSE: Duration = Duration::from_secs(5);
+/// How long one sign of life serves all who wait for one: hundreds of slow requests share one connection for it.
+const PULSE_SHARED: Duration = Duration::from_secs(1);
 /// The connection for it is closed long before a firewall may forget it, which would look like silence.
 const PULSE_IDLE: Duration = Duration::from_mins(1);
 
@@ -35,6 +39,8 @@ const PULSE_IDLE: Duration = Duration::from_mins(1);
 pub struct Db {
     pools: Backend<SqlitePools, PostgresPools>,
     sealer: Option<Arc<dyn Sealer>>,
+    /// When [`Db::check_writable`] last succeeded.
+    written: Arc<Mutex<Option<Instant>>>,
 }
 
 /// SQLite has one writer at a time: waiting for the connection is fairer and quicker than waiting for the file's lock.
@@ -47,8 +53,14 @@ struct SqlitePools {
 #[derive(Clone)]
 struct PostgresPools {
     work: PgPool,
-    /// One connection, to see whether the server answers while others wait for it.
-    pulse: PgPool,
+    pulse: Arc<Pulse>,
+}
+
+/// One connection, to see whether the server answers while others wait for it.
+struct Pulse {
+    connection: PgPool,
+    /// When the server was last asked, and whether it answered.
+    last: Mutex<Option<(Instant, bool)>>,
 }
 
 impl Db {
@@ -99,7 +111,17 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             // Deleted faces are overwritten in the file, not merely unlinked.
             .pragma("secure_delete", "on");
-        let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
+        let pool = || {
+            let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
+            // On a full disk, SQLite rolls back by itself. sqlx does not notice, and would refuse every later transaction of the
+            // connection: so a connection that is in a transaction, by sqlx's count, is closed. The ping waits for a rollback.
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+        };
         let writing = options.clone().journal_mode(SqliteJournalMode::Wal);
         let writer = connect_when_free(pool().max_connections(1), writing).await?;
         // SQLite's migrations take no lock of their own.
@@ -108,10 +130,10 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *tx).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[INITIAL, DATA_KEYS]).run_direct(None, &mut *tx, false).await?;
+        migrator(&[INITIAL, DATA_KEYS, HEARTBEATS]).run_direct(None, &mut *tx, false).await?;
         tx.commit().await?;
         let readers = pool().max_connections(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
-        Ok(Db { pools: Backend::Sqlite(SqlitePools { writer, readers }), sealer: None })
+        Ok(Db { pools: Backend::Sqlite(SqlitePools { writer, readers }), sealer: None, written: Arc::default() })
     }
 
     async fn connect_postgres(url: &str, may_be_empty: bool) -> Result<Db> {
@@ -123,14 +145,14 @@ impl Db {
             .connect_with(options.clone())
             .await?;
         let pulse = PgPoolOptions::new().acquire_timeout(PULSE).max_connections(1).idle_timeout(PULSE_IDLE);
-        let pulse = pulse.connect_lazy_with(options);
+        let pulse = Arc::new(Pulse { connection: pulse.connect_lazy_with(options), last: Mutex::default() });
         let mut connection = work.acquire().await?;
         let tables = "select count(to_regclass('_sqlx_migrations'))";
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *connection).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[INITIAL, VECTORS, DATA_KEYS]).run_direct(None, &mut *connection, false).await?;
-        Ok(Db { pools: Backend::Postgres(PostgresPools { work, pulse }), sealer: None })
+        migrator(&[INITIAL, VECTORS, DATA_KEYS, HEARTBEATS]).run_direct(None, &mut *connection, false).await?;
+        Ok(Db { pools: Backend::Postgres(PostgresPools { work, pulse }), sealer: None, written: Arc::default() })
     }
 
     /// The same database with what seals and opens its vectors. Without, vectors are neither read nor written.
@@ -144,26 +166,33 @@ impl Db {
         matches!(self.pools, Backend::Postgres(_))
     }
 
-    /// Whether the database answers, for health checks.
+    /// Writes one small row, to see whether the database can be written: a disk that is full can still be read. Success serves
+    /// all who ask within a second.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if not.
-    pub async fn ping(&self) -> Result<()> {
-        let mut conn = self.read().await?;
-        let _: Option<(Id,)> = sql!(fetch_optional, &mut conn, "select id from accounts limit 1")?;
+    pub async fn check_writable(&self, now: Micros) -> Result<()> {
+        let mut written = self.written.lock().await;
+        if written.is_some_and(|at| at.elapsed() < PULSE_SHARED) {
+            return Ok(());
+        }
+        let mut tx = self.write_unlocked().await?;
+        let text = "insert into heartbeats (id, beaten) values (1, $1) on conflict (id) do update set beaten = excluded.beaten";
+        sql!(execute, &mut tx, text, now)?;
+        tx.commit().await?;
+        *written = Some(Instant::now());
         Ok(())
     }
 
-    /// Resolves with [`Error::Unavailable`] at most 10 seconds after the database has fallen silent. Race it with work that
+    /// Resolves with [`Error::Unavailable`] at most 11 seconds after the database has fallen silent. Race it with work that
     /// waits for the database. A statement may take as long as it needs if the server answers others. Nothing else shows that
     /// a server hangs or that a network swallows packets. Never resolves for SQLite.
     pub async fn silence(&self) -> Error {
         let Backend::Postgres(pools) = &self.pools else { return std::future::pending().await };
         loop {
             tokio::time::sleep(PULSE).await;
-            // A connection is tested when it is acquired.
-            if let Err(error @ Error::Unavailable(_)) = Box::pin(pools.pulse.acquire()).await.map_err(Error::from) {
-                return error;
+            if !pools.pulse.answers().await {
+                return Error::Unavailable(sqlx::Error::PoolTimedOut);
             }
         }
     }
@@ -181,7 +210,7 @@ impl Db {
                     () = pools.work.close() => {}
                     _ = self.silence() => {}
                 }
-                let _ = tokio::time::timeout(PULSE, pools.pulse.close()).await;
+                let _ = tokio::time::timeout(PULSE, pools.pulse.connection.close()).await;
             }
         }
     }
@@ -193,7 +222,7 @@ impl Db {
                 vec![Connections::of("writer", &pools.writer), Connections::of("readers", &pools.readers)]
             }
             Backend::Postgres(pools) => {
-                vec![Connections::of("work", &pools.work), Connections::of("pulse", &pools.pulse)]
+                vec![Connections::of("work", &pools.work), Connections::of("pulse", &pools.pulse.connection)]
             }
         }
     }
@@ -267,6 +296,23 @@ impl Connections {
     }
 }
 
+impl Pulse {
+    /// Whether the server answers. One waiter asks, and all others wait for what it learns.
+    async fn answers(&self) -> bool {
+        let mut last = self.last.lock().await;
+        if let Some((asked, answered)) = *last
+            && asked.elapsed() < PULSE_SHARED
+        {
+            return answered;
+        }
+        // A connection is tested when it is acquired. A server that refuses one (it has too many) does answer.
+        let acquired = Box::pin(self.connection.acquire()).await;
+        let answered = matches!(acquired, Ok(_) | Err(sqlx::Error::Database(_)));
+        *last = Some((Instant::now(), answered));
+        answered
+    }
+}
+
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.pools {
@@ -281,6 +327,7 @@ type File = (i64, &'static str, &'static str);
 const INITIAL: File = (1, "initial", include_str!("../migrations/0001_initial.sql"));
 /// Only for PostgreSQL.
 pub(crate) const VECTORS: File = (2, "vectors", include_str!("../migrations/postgres/0002_vectors.sql"));
+const HEARTBEATS: File = (7, "heartbeats", include_str!("../migrations/0007_heartbeats.sql"));
 
 const DATA_KEYS: File = (3, "data_keys", include_str!("../migrations/0003_data_keys.sql"));
 

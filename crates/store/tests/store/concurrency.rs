@@ -1,9 +1,10 @@
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use vultus_store::{collections, embeddings, enrollments};
+use vultus_store::{collections, embeddings, enrollments, vectors};
 
-use crate::world::{MAX, append, embedding, enrollment, now, on_each_database, written};
+use crate::world::{MAX, MODEL, append, embedding, enrollment, now, on_each_database, written};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn positions_stay_dense_when_many_append_at_once() {
@@ -98,6 +99,58 @@ async fn a_cancelled_write_leaves_nothing_half_done_and_blocks_nobody() {
         assert!(all.iter().all(|stored| stored.embeddings.len() == 3 && stored.collection_id == Some(home)));
         assert_eq!(world.gallery(home).await.1.len(), 3 * all.len());
         assert_eq!(world.version(home).await, 1 + all.len() as i64);
+    })
+    .await;
+}
+
+/// Polls a future so many times, and then drops it.
+async fn abandon_after<T>(polls: u32, future: impl Future<Output = T>) {
+    let (mut future, mut left) = (std::pin::pin!(future), polls);
+    std::future::poll_fn(|context| {
+        if left == 0 || future.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        Poll::Pending
+    })
+    .await;
+}
+
+/// A connection that goes back to the pool inside a transaction gives the next client errors, old answers or lost writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_connection_stays_in_a_transaction_when_thousands_of_requests_are_dropped() {
+    on_each_database(async |world| {
+        let home = world.collection("Home").await;
+        let ada = world.enroll("Ada", 2, Some(home)).await;
+        let mut tasks = JoinSet::new();
+        for task in 0..8_u32 {
+            let world = world.clone();
+            tasks.spawn(async move {
+                let (db, account) = (&world.db, world.account);
+                for i in 0..500 {
+                    let polls = (i * 7 + task) % 23;
+                    match i % 4 {
+                        0 => abandon_after(polls, collections::members(db, account, home, MODEL, &[ada])).await,
+                        1 => abandon_after(polls, collections::changes(db, account, home, 1, 0)).await,
+                        2 => abandon_after(polls, vectors::search(db, account, home, MODEL, &[1.0; 8], 1, 100)).await,
+                        _ => abandon_after(polls, append(db, account, ada, &[embedding(1.0)], u32::MAX)).await,
+                    }
+                }
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+        for i in 0..100 {
+            let name = format!("Eve {i}");
+            world.enroll(&name, 1, Some(home)).await;
+            let filter = enrollments::Filter { name: Some(&name), ..Default::default() };
+            let found = enrollments::list(&world.db, world.account, &filter).await.unwrap().items;
+            assert_eq!(found.len(), 1, "what was acknowledged is read");
+            assert_eq!(world.state(home).await.members, 2 + i, "by every kind of reader");
+            assert!(collections::changes(&world.db, world.account, home, 1, 0).await.is_ok());
+        }
+        assert_eq!(world.idle_in_transaction().await, 0);
     })
     .await;
 }

@@ -146,6 +146,17 @@ impl World {
         collections::state(&self.db, self.account, collection).await.unwrap()
     }
 
+    /// Connections to a PostgreSQL database that are in a transaction and do nothing.
+    pub(crate) async fn idle_in_transaction(&self) -> i64 {
+        if !self.db.is_postgres() {
+            return 0;
+        }
+        let mut admin = PgConnection::connect(&self.url).await.unwrap();
+        let text = "select count(*) from pg_stat_activity \
+                    where datname = current_database() and state like 'idle in transaction%'";
+        sqlx::query_scalar(text).fetch_one(&mut admin).await.unwrap()
+    }
+
     pub(crate) async fn version(&self, collection: Id) -> i64 {
         self.state(collection).await.version
     }

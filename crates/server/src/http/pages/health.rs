@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::clock;
 use crate::error::Error;
 use crate::http::wire::envelope::{Envelope, NoMeta};
 use crate::http::wire::problem::Problem;
@@ -34,13 +35,13 @@ pub(crate) async fn healthz() -> Envelope<Health, NoMeta> {
     Envelope::new(None, Health { status: "ok" }, None)
 }
 
-/// Whether requests can be served: the database answers and an inference engine is loaded.
+/// Whether requests can be served: the database can be written and an inference engine is loaded.
 #[utoipa::path(
     get, path = "/readyz", tag = "Service",
-    responses((status = 200, description = "It does", body = Envelope<Health, NoMeta>), (status = 503, description = "Not yet, or the database is away", body = Problem)),
+    responses((status = 200, description = "It does", body = Envelope<Health, NoMeta>), (status = 503, description = "Not yet, or the database is away or full", body = Problem)),
 )]
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Result<Envelope<Health, NoMeta>, Error> {
-    app.db.ping().await?;
+    app.db.check_writable(clock::now_us()).await?;
     match app.engines.loading() {
         Loading::Ready => Ok(Envelope::new(None, Health { status: "ready" }, None)),
         Loading::Running | Loading::Failed(_) => Err(pools::Error::NotLoaded.into()),
