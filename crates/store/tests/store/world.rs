@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use vultus_store::embeddings::NewEmbedding;
@@ -146,15 +147,22 @@ impl World {
         collections::state(&self.db, self.account, collection).await.unwrap()
     }
 
-    /// Connections to a PostgreSQL database that are in a transaction and do nothing.
-    pub(crate) async fn idle_in_transaction(&self) -> i64 {
+    /// Whether no connection to a PostgreSQL database stays in a transaction. The pool takes a moment to roll back.
+    pub(crate) async fn leaves_no_transaction(&self) -> bool {
         if !self.db.is_postgres() {
-            return 0;
+            return true;
         }
         let mut admin = PgConnection::connect(&self.url).await.unwrap();
         let text = "select count(*) from pg_stat_activity \
                     where datname = current_database() and state like 'idle in transaction%'";
-        sqlx::query_scalar(text).fetch_one(&mut admin).await.unwrap()
+        for _ in 0..100 {
+            let left: i64 = sqlx::query_scalar(text).fetch_one(&mut admin).await.unwrap();
+            if left == 0 {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        false
     }
 
     pub(crate) async fn version(&self, collection: Id) -> i64 {
