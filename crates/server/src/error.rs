@@ -72,11 +72,33 @@ pub enum Error {
     /// The body ended early or is framed wrongly.
     #[error("the request body could not be read to its end: send it again")]
     BodyBroken,
-    /// The body is not JSON.
-    #[error("the request body is not valid JSON ({detail}): send a JSON object")]
+    /// The body is not a JSON object.
+    #[error("the request body is not valid JSON ({problem}, line {line}, column {column}): send a JSON object")]
     NotJson {
-        /// Where and why parsing stopped.
-        detail: String,
+        /// What is wrong, without any of the body.
+        problem: &'static str,
+        /// Line where parsing stopped, from 1.
+        line: usize,
+        /// Column where parsing stopped.
+        column: usize,
+    },
+    /// The body is that of an HTML form.
+    #[error(
+        "the request body is multipart/form-data, which this API does not take: send JSON with the image in base64, or, to \
+         facedetect and spdetect, the bytes of the image file alone"
+    )]
+    Multipart,
+    /// The body nests arrays and objects too deeply.
+    #[error("the request body nests arrays and objects more than {limit} deep: send a flatter object")]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+    },
+    /// The body has too many members.
+    #[error("the request body has more than {limit} parameters: send only those that the endpoint takes")]
+    TooManyParameters {
+        /// The limit.
+        limit: usize,
     },
     /// A parameter is absent.
     #[error("\"{field}\" is missing: {expected}")]

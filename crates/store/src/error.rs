@@ -12,7 +12,7 @@ use crate::ids::{Id, Kind};
 #[derive(Debug, Error)]
 pub enum Error {
     /// There is no such row in this account. It may exist in another one.
-    #[error("there is no {kind} with the id {id}")]
+    #[error("there is no {kind} with this id")]
     NotFound {
         /// The kind of row that was searched. The id itself may be of another kind.
         kind: Kind,
@@ -20,7 +20,7 @@ pub enum Error {
         id: Id,
     },
     /// The row was in this account and has been deleted.
-    #[error("the {kind} with the id {id} has been deleted")]
+    #[error("the {kind} with this id has been deleted")]
     Gone {
         /// The kind of row that was searched.
         kind: Kind,

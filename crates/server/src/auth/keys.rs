@@ -3,14 +3,12 @@
 //! A key is `vultus_`, the id of its row (23 characters) and 32 random bytes (43 characters). The database holds an HMAC of
 //! the whole key under the server secret: a copied database admits nobody.
 
-use std::fmt;
-use std::str::FromStr;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use vultus_store::keys::{ApiKey, NewApiKey};
 use vultus_store::{Db, Id, Kind, accounts};
 
+use super::principal::{Principal, Scope};
 use crate::error::{Error, KeyProblem};
 use crate::keyring::{Age, Keyring};
 use crate::random::random_bytes;
@@ -20,94 +18,6 @@ const PREFIX: &str = "vultus_";
 const RANDOM_BYTES: usize = 32;
 const RANDOM_CHARS: usize = 43;
 const PURPOSE: &str = "api key";
-
-/// What a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Find faces.
-    Detect,
-    /// Judge whether a face is alive.
-    Spoof,
-    /// Compare a face with an enrollment.
-    Match,
-    /// Search a face in a collection.
-    Identify,
-    /// List enrollments.
-    EnrollmentsRead,
-    /// Make, extend and delete enrollments.
-    EnrollmentsWrite,
-    /// List collections.
-    CollectionsRead,
-    /// Make, extend, train and delete collections.
-    CollectionsWrite,
-}
-
-impl Scope {
-    /// All scopes: what a key has unless its maker names some.
-    pub const ALL: [Self; 8] = [
-        Self::Detect,
-        Self::Spoof,
-        Self::Match,
-        Self::Identify,
-        Self::EnrollmentsRead,
-        Self::EnrollmentsWrite,
-        Self::CollectionsRead,
-        Self::CollectionsWrite,
-    ];
-
-    /// The word for messages, the command line and the database.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Detect => "detect",
-            Self::Spoof => "spoof",
-            Self::Match => "match",
-            Self::Identify => "identify",
-            Self::EnrollmentsRead => "enrollments:read",
-            Self::EnrollmentsWrite => "enrollments:write",
-            Self::CollectionsRead => "collections:read",
-            Self::CollectionsWrite => "collections:write",
-        }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|scope| scope.name() == text)
-            .ok_or_else(|| format!("no such scope; there are {}", Self::ALL.map(Scope::name).join(", ")))
-    }
-}
-
-/// Who sent a request: an account, by one of its keys.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// The account.
-    pub account: Id,
-    /// The key.
-    pub key: Id,
-    /// Whether the key may ask for errors, so that a client can be tested.
-    pub test: bool,
-    scopes: Vec<Scope>,
-}
-
-impl Caller {
-    /// Fails unless the key has the scope.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] names the scope.
-    pub fn require(&self, scope: Scope) -> Result<(), Error> {
-        if self.scopes.contains(&scope) { Ok(()) } else { Err(Error::Forbidden { scope: scope.name() }) }
-    }
-}
 
 /// A key to be made.
 #[derive(Debug)]
@@ -157,7 +67,7 @@ pub async fn mint(db: &Db, keyring: &Keyring, new: &NewKey<'_>) -> anyhow::Resul
 ///
 /// # Errors
 /// [`Error::Unauthorized`], or those of the database.
-pub async fn authenticate(db: &Db, keyring: &Keyring, text: &str) -> Result<Caller, Error> {
+pub async fn authenticate(db: &Db, keyring: &Keyring, text: &str) -> Result<Principal, Error> {
     let text = text.trim();
     let id = id_of(text).ok_or(Error::Unauthorized(KeyProblem::Unknown))?;
     let key = match vultus_store::keys::by_id(db, id).await {
@@ -176,7 +86,7 @@ pub async fn authenticate(db: &Db, keyring: &Keyring, text: &str) -> Result<Call
     Ok(caller)
 }
 
-async fn keep_under_current(db: &Db, caller: &Caller, hash: &[u8]) -> vultus_store::Result<()> {
+async fn keep_under_current(db: &Db, caller: &Principal, hash: &[u8]) -> vultus_store::Result<()> {
     let mut tx = db.write(caller.account).await?;
     vultus_store::keys::update_hash(&mut tx, caller.account, caller.key, hash).await?;
     tx.commit().await
@@ -191,7 +101,7 @@ fn id_of(text: &str) -> Option<Id> {
 
 /// Whether the bearer of a key is let in. `age` is that of the secret under which the bearer's text gives the stored hash,
 /// if there is one: a wrong text never learns that a key is revoked or expired.
-fn admit(key: &ApiKey, age: Option<Age>, now: i64) -> Result<Caller, Error> {
+fn admit(key: &ApiKey, age: Option<Age>, now: i64) -> Result<Principal, Error> {
     let problem = if age.is_none() {
         KeyProblem::Unknown
     } else if key.revoked.is_some() {
@@ -200,7 +110,7 @@ fn admit(key: &ApiKey, age: Option<Age>, now: i64) -> Result<Caller, Error> {
         KeyProblem::Expired
     } else {
         let scopes = key.scopes.split_whitespace().filter_map(|name| name.parse().ok()).collect();
-        return Ok(Caller { account: key.account_id, key: key.id, test: key.test, scopes });
+        return Ok(Principal { account: key.account_id, key: key.id, test: key.test, scopes });
     };
     Err(Error::Unauthorized(problem))
 }
@@ -223,7 +133,7 @@ mod tests {
         }
     }
 
-    fn problem(result: Result<Caller, Error>) -> KeyProblem {
+    fn problem(result: Result<Principal, Error>) -> KeyProblem {
         match result {
             Err(Error::Unauthorized(problem)) => problem,
             other => panic!("{other:?}"),

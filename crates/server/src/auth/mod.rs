@@ -1,3 +1,4 @@
 //! Who sends a request, without HTTP.
 
 pub mod keys;
+pub mod principal;

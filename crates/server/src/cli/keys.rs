@@ -9,7 +9,8 @@ use vultus_store::keys::ApiKey;
 use vultus_store::{Id, Kind, accounts};
 
 use super::{open, open_with_keyring, print};
-use crate::auth::keys::{self, NewKey, Scope};
+use crate::auth::keys::{self, NewKey};
+use crate::auth::principal::Scope;
 use crate::clock;
 use crate::config::Data;
 

@@ -10,7 +10,8 @@ use vultus_store::Db;
 
 use super::{open_with_keyring, print};
 use crate::app::App;
-use crate::auth::keys::{self, NewKey, Scope};
+use crate::auth::keys::{self, NewKey};
+use crate::auth::principal::Scope;
 use crate::config::Config;
 use crate::jobs::{self, Tools};
 use crate::keyring::Keyring;

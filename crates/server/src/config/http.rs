@@ -21,6 +21,9 @@ pub struct Http {
     /// Longest request body in bytes. The default has room for ten base64 images of 10 MB each.
     #[arg(long, env = "VULTUS_MAX_BODY_BYTES", default_value_t = 144 << 20, value_name = "BYTES")]
     pub max_body_bytes: usize,
+    /// Longest body in bytes of GET and DELETE requests, whose parameters are ids and names.
+    #[arg(long, env = "VULTUS_MAX_QUERY_BODY_BYTES", default_value_t = 64 << 10, value_name = "BYTES")]
+    pub max_query_body_bytes: usize,
     /// Memory for request bodies in bytes, over all requests. When it is full, further uploads get 503. It must hold the
     /// longest body.
     #[arg(long, env = "VULTUS_BODY_MEMORY_BYTES", default_value_t = 512 << 20, value_name = "BYTES")]

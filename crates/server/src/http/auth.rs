@@ -1,43 +1,62 @@
-//! Who sent a request, from its `x-api-key` header, and whether the key has the scope of the route and keeps its rate.
+//! Lets in the requests of a route: by the `x-api-key` header, if the key has the scope of the route and keeps its rate.
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
 use vultus_store::Id;
 
 use super::sandbox;
 use crate::app::App;
-use crate::auth::keys::{self, Caller, Scope};
+use crate::auth::keys;
+use crate::auth::principal::{Principal, Scope};
 use crate::budget::Refusal;
 use crate::error::{Error, KeyProblem};
 use crate::origin::{Origin, Presence};
 
 const HEADER: &str = "x-api-key";
 
-impl FromRequestParts<Arc<App>> for Caller {
+/// Puts the [`Principal`] into the request, or refuses it.
+pub(super) async fn admit(
+    State((app, scope)): State<(Arc<App>, Scope)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Error> {
+    let (mut parts, body) = request.into_parts();
+    let principal = principal(&app, &parts, scope).await?;
+    count(&app, &mut parts, principal.account)?;
+    parts.extensions.insert(principal);
+    Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+async fn principal(app: &App, parts: &Parts, scope: Scope) -> Result<Principal, Error> {
+    let header = parts.headers.get(HEADER).ok_or(Error::Unauthorized(KeyProblem::Missing))?;
+    let text = header.to_str().map_err(|_| Error::Unauthorized(KeyProblem::Unknown))?;
+    if text.trim().is_empty() {
+        return Err(Error::Unauthorized(KeyProblem::Missing));
+    }
+    let principal = keys::authenticate(&app.db, &app.keyring, text).await?;
+    let span = tracing::Span::current();
+    span.record("account", tracing::field::display(principal.account));
+    span.record("key", tracing::field::display(principal.key));
+    if let Some(limit) = &app.rate_limit {
+        limit.admit(principal.key)?;
+    }
+    if principal.test {
+        sandbox::check(parts)?;
+    }
+    principal.require(scope)?;
+    Ok(principal)
+}
+
+impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let scope = *parts.extensions.get::<Scope>().ok_or_else(|| anyhow::anyhow!("a route without a scope"))?;
-        let header = parts.headers.get(HEADER).ok_or(Error::Unauthorized(KeyProblem::Missing))?;
-        let text = header.to_str().map_err(|_| Error::Unauthorized(KeyProblem::Unknown))?;
-        if text.trim().is_empty() {
-            return Err(Error::Unauthorized(KeyProblem::Missing));
-        }
-        let caller = keys::authenticate(&app.db, &app.keyring, text).await?;
-        let span = tracing::Span::current();
-        span.record("account", tracing::field::display(caller.account));
-        span.record("key", tracing::field::display(caller.key));
-        if let Some(limit) = &app.rate_limit {
-            limit.admit(caller.key)?;
-        }
-        if caller.test {
-            sandbox::check(parts)?;
-        }
-        caller.require(scope)?;
-        count(app, parts, caller.account)?;
-        Ok(caller)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let principal = parts.extensions.get::<Self>().cloned();
+        principal.ok_or_else(|| anyhow::anyhow!("the handler of an open route asks who sent the request").into())
     }
 }
 

@@ -7,6 +7,7 @@ mod auth;
 mod openapi;
 mod pages;
 mod router;
+mod routes;
 mod sandbox;
 mod v1;
 pub mod wire;

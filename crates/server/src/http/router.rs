@@ -1,88 +1,93 @@
-//! The list of all routes.
+//! The list of all routes: those of the API, and pages. Each list has its own layers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::routing::get;
-use axum::{Extension, Router, middleware};
+use axum::{Router, middleware};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use super::pages::{docs, health, metrics};
-use super::sandbox;
+use super::routes::{Routes, needs, open, page};
 use super::v1::{collection, enroll, facedetect, feedback, identify, match_, spdetect};
 use super::wire::{accept, observe, seats};
 use crate::app::App;
-use crate::auth::keys::Scope;
+use crate::auth::principal::Scope;
 use crate::error::Error;
 
 /// Everything the server answers.
 pub fn router(app: Arc<App>) -> Router {
-    let api = Router::from(api()).route_layer(middleware::from_fn(accept::check));
-    Router::new()
-        .nest("/v1", api.clone())
-        .merge(api)
-        .merge(Router::from(service()))
-        .route("/openapi.json", get(docs::openapi))
-        .route("/docs", get(docs::page))
-        .route("/docs/scalar.js", get(docs::script))
-        .fallback(async || Error::UnknownPath)
+    let api = api().into_router(&app).route_layer(middleware::from_fn(accept::check));
+    let api = Router::new().nest("/v1", api.clone()).merge(api).fallback(async || Error::UnknownPath);
+    let pages = service().into_router(&app).merge(pages().into_router(&app));
+    let pages = observed(pages, &app);
+    observed(api, &app).layer(cors()).merge(pages).with_state(app)
+}
+
+/// What holds for every request: it is logged and bounded in time, and its errors are rendered.
+fn observed(router: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+    let nosniff = HeaderValue::from_static("nosniff");
+    let no_store = HeaderValue::from_static("no-store");
+    router
         .method_not_allowed_fallback(async || Error::WrongMethod)
         .layer(middleware::from_fn(seats::only_monitors))
         .layer(compression())
         .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
-        .layer(cors())
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .with_state(app)
+        .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, nosniff))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, no_store))
 }
 
 /// What is answered on the address for metrics.
 pub fn monitoring(app: Arc<App>) -> Router {
-    Router::from(service())
-        .route("/metrics", get(metrics::metrics))
+    let metrics = Routes::new([page("/metrics", get(metrics::metrics))]);
+    let routes = service().into_router(&app).merge(metrics.into_router(&app));
+    routes
         .fallback(async || Error::UnknownPath)
         .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
         .with_state(app)
 }
 
-/// The documented API, with the scope that each endpoint needs. Served under `/v1` and without a prefix.
-pub(super) fn api() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::default()
-        .routes(needs(Scope::Detect, routes!(facedetect::facedetect)))
-        .routes(needs(Scope::Spoof, routes!(spdetect::spdetect)))
-        .routes(needs(Scope::Match, routes!(match_::match_)))
-        .routes(needs(Scope::Identify, routes!(identify::identify)))
-        .routes(needs(Scope::EnrollmentsRead, routes!(enroll::list)))
-        .routes(needs(Scope::EnrollmentsWrite, routes!(enroll::create, enroll::update, enroll::delete)))
-        .routes(needs(Scope::EnrollmentsWrite, routes!(enroll::delete_embedding)))
-        .routes(needs(Scope::CollectionsRead, routes!(collection::list)))
-        .routes(needs(Scope::CollectionsWrite, routes!(collection::create, collection::update, collection::delete)))
-        .routes(needs(Scope::CollectionsWrite, routes!(collection::remove_member)))
-        .routes(needs(Scope::CollectionsWrite, routes!(collection::train)))
-        .routes(needs(Scope::CollectionsWrite, routes!(feedback::feedback)))
+/// The documented API, by key. Served under `/v1` and without a prefix.
+pub(super) fn api() -> Routes {
+    use Scope::{CollectionsRead, CollectionsWrite, Detect, EnrollmentsRead, EnrollmentsWrite, Identify, Match, Spoof};
+    Routes::new([
+        needs(Detect, &facedetect::FACEDETECT, routes!(facedetect::facedetect)),
+        needs(Spoof, &spdetect::SPDETECT, routes!(spdetect::spdetect)),
+        needs(Match, &match_::MATCH, routes!(match_::match_)),
+        needs(Identify, &identify::IDENTIFY, routes!(identify::identify)),
+        needs(EnrollmentsRead, &enroll::LIST, routes!(enroll::list)),
+        needs(EnrollmentsWrite, &enroll::CREATE, routes!(enroll::create)),
+        needs(EnrollmentsWrite, &enroll::UPDATE, routes!(enroll::update)),
+        needs(EnrollmentsWrite, &enroll::DELETE, routes!(enroll::delete)),
+        needs(EnrollmentsWrite, &enroll::DELETE_EMBEDDING, routes!(enroll::delete_embedding)),
+        needs(CollectionsRead, &collection::LIST, routes!(collection::list)),
+        needs(CollectionsWrite, &collection::CREATE, routes!(collection::create)),
+        needs(CollectionsWrite, &collection::UPDATE, routes!(collection::update)),
+        needs(CollectionsWrite, &collection::DELETE, routes!(collection::delete)),
+        needs(CollectionsWrite, &collection::REMOVE_MEMBER, routes!(collection::remove_member)),
+        needs(CollectionsWrite, &collection::TRAIN, routes!(collection::train)),
+        needs(CollectionsWrite, &feedback::FEEDBACK, routes!(feedback::feedback)),
+    ])
 }
 
-/// What operators and monitors ask; open to everyone.
-pub(super) fn service() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::default()
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .routes(routes!(health::version))
+/// What operators and monitors ask.
+pub(super) fn service() -> Routes {
+    Routes::new([open(routes!(health::healthz)), open(routes!(health::readyz)), open(routes!(health::version))])
 }
 
-/// Tells [`crate::auth::keys::Caller`] which scope the routes ask of a key.
-fn needs(scope: Scope, routes: UtoipaMethodRouter<Arc<App>>) -> UtoipaMethodRouter<Arc<App>> {
-    routes.map(|router| router.route_layer(Extension(scope)))
+/// What people open in a browser.
+fn pages() -> Routes {
+    Routes::new([
+        page("/openapi.json", get(docs::openapi)),
+        page("/docs", get(docs::page)),
+        page("/docs/scalar.js", get(docs::script)),
+    ])
 }
 
 /// Compresses long answers as they are sent, at the level that takes the least work. Shorter ones fit one packet anyway,
@@ -92,12 +97,13 @@ fn compression() -> CompressionLayer<SizeAbove> {
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(PACKET_BYTES))
 }
 
-/// Any page may call the API, since access is by key and never by cookie.
+/// Any page may call the API, with any header, since access is by key and never by cookie. Snippets of old tools carry
+/// headers such as `cache-control` and `postman-token`.
 fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([header::ACCEPT, header::CONTENT_TYPE, HeaderName::from_static("x-api-key"), sandbox::HEADER])
+        .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
         .max_age(Duration::from_hours(24))
 }

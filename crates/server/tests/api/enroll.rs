@@ -112,7 +112,7 @@ async fn updates_and_deletions_need_an_id_that_exists() {
     for id in [never.as_str(), "ahBzfmNodWlzcGRldGVjdG9ychcLEgpFbnJvbGxtZW50GICAgJDoq_cIDA", "x"] {
         let body = json!({"enrollment_id": id, "img0": photo});
         app.json(Method::PUT, "/v1/enroll", &body).await.problem(404, "not_found");
-        app.json(Method::DELETE, "/v1/enroll", &body).await.problem(404, "not_found");
+        app.json(Method::DELETE, "/v1/enroll", &json!({"enrollment_id": id})).await.problem(404, "not_found");
         app.get(&format!("/v1/enroll?enrollment_id={id}")).await.problem(404, "not_found");
     }
     for (method, body) in [(Method::PUT, json!({"img0": photo})), (Method::DELETE, json!({}))] {

@@ -1,45 +1,33 @@
 //! API keys over HTTP.
 
 use reqwest::Method;
-use vultus::auth::keys::Scope;
+use vultus::auth::principal::Scope;
 use vultus::clock::{SECOND_US, now_us};
 
 use crate::app::{Reply, TestApp, reply};
+use crate::operations::{Operation, operations};
 use crate::pictures::photo;
 
 async fn with(app: &TestApp, key: &str) -> Reply {
     reply(app.bare(Method::GET, "/v1/enroll").header("x-api-key", key)).await
 }
 
-/// The endpoints and the scope that each needs.
-const ENDPOINTS: [(Method, &str, Scope); 12] = [
-    (Method::POST, "/facedetect", Scope::Detect),
-    (Method::POST, "/spdetect", Scope::Spoof),
-    (Method::POST, "/match", Scope::Match),
-    (Method::POST, "/identify", Scope::Identify),
-    (Method::GET, "/enroll", Scope::EnrollmentsRead),
-    (Method::POST, "/enroll", Scope::EnrollmentsWrite),
-    (Method::PUT, "/enroll", Scope::EnrollmentsWrite),
-    (Method::DELETE, "/enroll", Scope::EnrollmentsWrite),
-    (Method::GET, "/collection", Scope::CollectionsRead),
-    (Method::POST, "/collection", Scope::CollectionsWrite),
-    (Method::PUT, "/collection", Scope::CollectionsWrite),
-    (Method::DELETE, "/collection", Scope::CollectionsWrite),
-];
-
 #[tokio::test]
 async fn every_endpoint_needs_a_key_with_its_scope() {
     let app = TestApp::new().await;
-    for (method, path, scope) in ENDPOINTS.into_iter().chain([(Method::POST, "/train", Scope::CollectionsWrite)]) {
-        for path in [path.to_owned(), format!("/v1{path}")] {
-            reply(app.bare(method.clone(), &path)).await.problem(401, "key_missing");
+    let operations = operations();
+    assert!(operations.len() >= 16, "{}", operations.len());
+    for Operation { method, path, scope, .. } in operations {
+        let scope = scope.unwrap();
+        for path in [path.as_str(), path.strip_prefix("/v1").unwrap()] {
+            reply(app.bare(method.clone(), path)).await.problem(401, "key_missing");
             let others: Vec<Scope> = Scope::ALL.into_iter().filter(|other| *other != scope).collect();
             let lacking = app.key_with(&others, None).await;
-            let refused = reply(app.bare(method.clone(), &path).header("x-api-key", lacking)).await;
+            let refused = reply(app.bare(method.clone(), path).header("x-api-key", lacking)).await;
             let message = refused.problem(403, "scope_missing");
             assert!(message.contains(&format!("\"{scope}\"")), "{message}");
             let enough = app.key_with(&[scope], None).await;
-            let admitted = reply(app.bare(method.clone(), &path).header("x-api-key", enough)).await;
+            let admitted = reply(app.bare(method.clone(), path).header("x-api-key", enough)).await;
             assert!(matches!(admitted.status.as_u16(), 200 | 400), "{method} {path}: {}", admitted.json);
         }
     }

@@ -28,6 +28,7 @@ mod metrics;
 mod milvus;
 mod nodes;
 mod openapi;
+mod operations;
 mod outage;
 mod outliving;
 mod pictures;

@@ -38,6 +38,7 @@ async fn an_accept_header_without_json_is_refused() {
     asking("text/html").await.problem(406, "not_acceptable");
     asking("text/html, */*;q=0.1").await.ok();
     asking("application/json").await.ok();
+    asking("application/json;q=0, */*").await.problem(406, "not_acceptable");
 }
 
 #[tokio::test]
@@ -60,14 +61,14 @@ async fn browsers_may_call_from_any_page() {
         .bare(Method::OPTIONS, "/v1/enroll")
         .header("origin", "https://example.org")
         .header("access-control-request-method", "DELETE")
-        .header("access-control-request-headers", "accept,content-type,x-api-key,x-sandbox-status");
+        .header("access-control-request-headers", "x-api-key,cache-control,postman-token,x-anything");
     let response = preflight.send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["access-control-allow-origin"], "*");
     for method in ["GET", "POST", "PUT", "DELETE"] {
         assert!(response.headers()["access-control-allow-methods"].to_str().unwrap().contains(method));
     }
-    for header in ["accept", "content-type", "x-api-key", "x-sandbox-status"] {
+    for header in ["x-api-key", "cache-control", "postman-token", "x-anything"] {
         assert!(response.headers()["access-control-allow-headers"].to_str().unwrap().contains(header));
     }
     let refused = reply(app.bare(Method::GET, "/v1/enroll").header("origin", "https://example.org")).await;
@@ -84,6 +85,36 @@ async fn bodies_over_the_limit_are_refused_announced_or_not() {
     let request = app.request(Method::POST, "/v1/facedetect").body(chunked);
     reply(request).await.problem(400, "body_too_large");
     app.post_bytes("/v1/facedetect", photo("collins")).await.ok();
+}
+
+#[tokio::test]
+async fn bodies_of_reads_and_deletions_are_short() {
+    let app = TestApp::new().await;
+    let padded = |bytes: usize| format!("{{\"name\": \"Nobody\"{}}}", " ".repeat(bytes));
+    for method in [Method::GET, Method::DELETE] {
+        let refused = reply(app.request(method, "/v1/enroll").body(padded(70_000))).await;
+        assert!(refused.problem(400, "body_too_large").contains("65536"));
+    }
+    reply(app.request(Method::GET, "/v1/enroll").body(padded(60_000))).await.ok();
+    let app = TestApp::with(|config| config.http.max_query_body_bytes = 100_000).await;
+    reply(app.request(Method::GET, "/v1/enroll").body(padded(70_000))).await.ok();
+}
+
+#[tokio::test]
+async fn a_body_of_many_parameters_is_refused_before_anything_is_made_of_it() {
+    let app = TestApp::new().await;
+    let members = format!("{{{}}}", vec!["\"aaaaa\":0"; 1_000_000].join(","));
+    app.post_bytes("/v1/enroll", members.into_bytes()).await.problem(400, "too_many_parameters");
+}
+
+#[tokio::test]
+async fn forms_with_files_are_refused_with_what_to_send() {
+    let app = TestApp::new().await;
+    let mut form = b"--5f\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n".to_vec();
+    form.extend(photo("collins"));
+    for path in ["/v1/facedetect", "/v1/enroll"] {
+        assert!(app.post_bytes(path, form.clone()).await.problem(400, "multipart").contains("base64"));
+    }
 }
 
 /// A body of unknown length.

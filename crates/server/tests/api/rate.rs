@@ -16,7 +16,8 @@ async fn a_key_that_is_too_fast_is_told_when_to_try_again_and_others_are_not_hel
         (config.http.rate_limit, config.http.rate_burst) = (1, Some(3.try_into().unwrap()));
     };
     let app = TestApp::with(limit).await;
-    let (calm, strange) = (app.key_with(&vultus::auth::keys::Scope::ALL, None).await, app.key_of("strangers").await);
+    let (calm, strange) =
+        (app.key_with(&vultus::auth::principal::Scope::ALL, None).await, app.key_of("strangers").await);
     let mut admitted = 0;
     let refused = loop {
         let answer = app.get("/v1/enroll").await;

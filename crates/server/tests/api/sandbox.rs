@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
-use vultus::auth::keys::Scope;
+use vultus::auth::principal::Scope;
 
 use crate::app::{Reply, TestApp, base64, reply};
 use crate::pictures::photo;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,42 +11,37 @@ use vultus_store::{Id, Kind, jobs};
 
 use super::enroll::PageMeta;
 use crate::app::{self, App};
-use crate::auth::keys::Caller;
+use crate::auth::principal::Principal;
 use crate::clock;
 use crate::error::{Entity, Error};
-use crate::http::wire::body::Upload;
 use crate::http::wire::envelope::{Envelope, NoMeta};
-use crate::http::wire::fields;
+use crate::http::wire::fields::Fields;
+use crate::http::wire::input::Input;
 use crate::http::wire::listing::{self, Elements};
+use crate::http::wire::parameters::{Endpoint, Form, Kind as Values, Parameter};
 
-/// A new collection.
-#[derive(ToSchema)]
-pub struct CollectionBody {
-    /// Its name.
-    #[schema(max_length = 200)]
-    name: String,
-    /// Whether it has a class for unknown people.
-    unknowns: Option<bool>,
-}
+const NAME: Parameter = Parameter::required("name", Values::Label, "Name of the collection.");
+const UNKNOWNS: Parameter =
+    Parameter::optional("unknowns", Values::Switch, "Whether the collection has a class for unknown people.");
+const COLLECTION: Parameter =
+    Parameter::required("collection_id", Values::Id(Entity::Collection), "Id of the collection.");
+const MEMBER: Parameter = Parameter::required("enrollment_id", Values::Id(Entity::Enrollment), "Id of the enrollment.");
+const DELETED: Parameter = COLLECTION.or(&["id"]);
+const TRAINED: Parameter = COLLECTION.or(&["collection_id_"]);
+const ONLY_ID: Parameter =
+    Parameter::optional("collection_id", Values::Id(Entity::Collection), "Only this collection.").or(&["id"]);
+const ONLY_NAME: Parameter = Parameter::optional("name", Values::Label, "Only collections with exactly this name.");
+const LIMIT: Parameter = Parameter::optional("limit", Values::Count { most: 1_000 }, "Most entries of the answer.");
+const CURSOR: Parameter =
+    Parameter::optional("cursor", Values::Cursor(Entity::Collection), "The `meta.next_cursor` of the page before.");
 
-/// A person and the collection to join.
-#[derive(ToSchema)]
-pub struct CollectionUpdateBody {
-    /// Id of the enrollment.
-    #[schema(value_type = String)]
-    enrollment_id: Id,
-    /// Id of the collection.
-    #[schema(value_type = String)]
-    collection_id: Id,
-}
-
-/// Which collection to train.
-#[derive(ToSchema)]
-pub struct TrainBody {
-    /// Id of the collection.
-    #[schema(value_type = String)]
-    collection_id: Id,
-}
+pub(crate) static CREATE: Endpoint = Endpoint { form: Form::Json("CollectionBody"), parameters: &[NAME, UNKNOWNS] };
+pub(crate) static UPDATE: Endpoint =
+    Endpoint { form: Form::Json("CollectionUpdateBody"), parameters: &[MEMBER, COLLECTION] };
+pub(crate) static TRAIN: Endpoint = Endpoint { form: Form::Json("TrainBody"), parameters: &[TRAINED] };
+pub(crate) static LIST: Endpoint = Endpoint { form: Form::Query, parameters: &[ONLY_ID, ONLY_NAME, LIMIT, CURSOR] };
+pub(crate) static DELETE: Endpoint = Endpoint { form: Form::Query, parameters: &[DELETED] };
+pub(crate) static REMOVE_MEMBER: Endpoint = Endpoint { form: Form::Query, parameters: &[COLLECTION, MEMBER] };
 
 /// Which collection.
 #[derive(Debug, Serialize, ToSchema)]
@@ -82,22 +76,15 @@ pub struct CollectionEntry {
 /// Create a collection.
 #[utoipa::path(
     post, path = "/collection", tag = "Collections", operation_id = "createCollection",
-    request_body = CollectionBody,
     responses((status = 200, description = "The collection", body = Envelope<CollectionData, NoMeta>)),
 )]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let body = fields::from_json(upload, |fields| {
-        let name = fields
-            .name()?
-            .filter(|name| !name.is_empty())
-            .ok_or_else(|| Error::MissingField { field: "name".into(), expected: "send a name for the collection" })?;
-        Ok(CollectionBody { name, unknowns: fields.flag("unknowns")? })
-    });
-    let CollectionBody { name, unknowns } = body.await?;
+    let read = |fields: &Fields<'_>| Ok((fields.required_label(&NAME)?, fields.switch(&UNKNOWNS)?));
+    let (name, unknowns) = input.read(read).await?;
     let id = app::new_id(Kind::Collection)?;
     let new = NewCollection { id, name: &name, unknowns: unknowns.unwrap_or(false) };
     let mut tx = app.db.write(caller.account).await?;
@@ -111,20 +98,15 @@ pub(crate) async fn create(
 /// It can be identified at once. Adding it again changes nothing.
 #[utoipa::path(
     put, path = "/collection", tag = "Collections", operation_id = "updateCollection",
-    request_body = CollectionUpdateBody,
     responses((status = 200, description = "The collection", body = Envelope<CollectionData, NoMeta>)),
 )]
 pub(crate) async fn update(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let body = fields::from_json(upload, |fields| {
-        let collection_id = fields.required_id(&["collection_id"], Entity::Collection)?;
-        let enrollment_id = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
-        Ok(CollectionUpdateBody { enrollment_id, collection_id })
-    });
-    let CollectionUpdateBody { enrollment_id, collection_id } = body.await?;
+    let read = |fields: &Fields<'_>| Ok((fields.required_id(&COLLECTION)?, fields.required_id(&MEMBER)?));
+    let (collection_id, enrollment_id) = input.read(read).await?;
     let mut tx = app.db.write(caller.account).await?;
     collections::add_member(&mut tx, caller.account, collection_id, enrollment_id, clock::now_us()).await?;
     tx.commit().await?;
@@ -137,19 +119,14 @@ pub(crate) async fn update(
 /// are fitted anyway a few seconds later.
 #[utoipa::path(
     post, path = "/train", tag = "Collections",
-    request_body = TrainBody,
     responses((status = 200, description = "The collection", body = Envelope<CollectionData, NoMeta>)),
 )]
 pub(crate) async fn train(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let body = fields::from_json(upload, |fields| {
-        let collection_id = fields.required_id(&["collection_id", "collection_id_"], Entity::Collection)?;
-        Ok(TrainBody { collection_id })
-    });
-    let TrainBody { collection_id } = body.await?;
+    let collection_id = input.read(|fields| fields.required_id(&TRAINED)).await?;
     let mut tx = app.db.write(caller.account).await?;
     jobs::fit_soon(&mut tx, caller.account, collection_id, 0).await?;
     tx.commit().await?;
@@ -161,35 +138,21 @@ pub(crate) async fn train(
 /// All of the account, oldest first, unless filters or a `limit` are given. Parameters may also stand in a JSON body.
 #[utoipa::path(
     get, path = "/collection", tag = "Collections", operation_id = "listCollections",
-    params(
-        ("collection_id" = Option<String>, Query, description = "Only this one; `id` is the same"),
-        ("name" = Option<String>, Query, description = "Only those with exactly this name"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many"),
-        ("cursor" = Option<String>, Query, description = "`meta.next_cursor` of the page before"),
-    ),
     responses((status = 200, description = "The collections", body = Envelope<Vec<CollectionEntry>, PageMeta>)),
 )]
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    uri: Uri,
-    upload: Upload,
-) -> Result<Response, Error> {
-    let fields = fields::from_body_or_query(&upload.bytes, &uri, false)?;
-    let name = fields.name()?;
-    let filter = Filter {
-        id: fields.id(&["collection_id", "id"], Entity::Collection)?,
-        name: name.as_deref(),
-        limit: fields.limit(1_000)?,
-        after: fields.cursor(Kind::Collection)?,
+pub(crate) async fn list(State(app): State<Arc<App>>, caller: Principal, input: Input) -> Result<Response, Error> {
+    let read = |fields: &Fields<'_>| {
+        let (id, name) = (fields.id(&ONLY_ID)?, fields.label(&ONLY_NAME)?);
+        Ok((id, name, fields.count(&LIMIT)?, fields.cursor(&CURSOR)?))
     };
+    let (id, name, limit, after) = input.read(read).await?;
+    let filter = Filter { id, name: name.as_deref(), limit, after };
     if filter.limit.is_some() {
         let page = collections::list(&app.db, caller.account, &filter).await?;
         let meta = PageMeta { next_cursor: page.next.map(|id| id.to_string()) };
         let entries: Vec<CollectionEntry> = page.items.into_iter().map(entry).collect();
         return Ok(Envelope::new(None, entries, Some(meta)).into_response());
     }
-    let Filter { id, after, .. } = filter;
     let (db, account) = (app.db.clone(), caller.account);
     listing::answer(&app, Collections::default(), async move |to| {
         let filter = Filter { id, name: name.as_deref(), limit: None, after };
@@ -241,17 +204,14 @@ impl Elements for Collections {
 /// Its members stay enrolled. The parameter may also stand in a JSON body.
 #[utoipa::path(
     delete, path = "/collection", tag = "Collections", operation_id = "deleteCollection",
-    params(("collection_id" = Option<String>, Query, description = "The collection; `id` is the same")),
     responses((status = 200, description = "It was deleted", body = Envelope<String, NoMeta>)),
 )]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    uri: Uri,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<Envelope<String, NoMeta>, Error> {
-    let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
-    let id = fields.required_id(&["collection_id", "id"], Entity::Collection)?;
+    let id = input.read(|fields| fields.required_id(&DELETED)).await?;
     let mut tx = app.db.write(caller.account).await?;
     collections::delete(&mut tx, caller.account, id, clock::now_us()).await?;
     tx.commit().await?;
@@ -265,21 +225,15 @@ pub(crate) async fn delete(
 /// It stays enrolled. Taking out who is no member changes nothing. The parameters may also stand in a JSON body.
 #[utoipa::path(
     delete, path = "/collection/member", tag = "Collections", operation_id = "removeMember",
-    params(
-        ("collection_id" = Option<String>, Query, description = "The collection"),
-        ("enrollment_id" = Option<String>, Query, description = "The enrollment"),
-    ),
     responses((status = 200, description = "The collection", body = Envelope<CollectionData, NoMeta>)),
 )]
 pub(crate) async fn remove_member(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    uri: Uri,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
-    let collection = fields.required_id(&["collection_id"], Entity::Collection)?;
-    let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
+    let read = |fields: &Fields<'_>| Ok((fields.required_id(&COLLECTION)?, fields.required_id(&MEMBER)?));
+    let (collection, enrollment) = input.read(read).await?;
     let mut tx = app.db.write(caller.account).await?;
     collections::remove_member(&mut tx, caller.account, collection, enrollment, clock::now_us()).await?;
     tx.commit().await?;

@@ -3,67 +3,70 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use vultus_store::embeddings;
 use vultus_store::enrollments::{self, Facts, FactsUpdate, Filter};
-use vultus_store::{Id, Kind, embeddings};
 
 use crate::app::App;
-use crate::auth::keys::Caller;
+use crate::auth::principal::Principal;
 use crate::clock;
 use crate::error::{Entity, Error};
 use crate::flows::duplicates::{NotSearched, Similar};
 use crate::flows::enroll::{Enrolled, Target};
-use crate::flows::{self, Outcome, Picture};
-use crate::http::wire::body::Upload;
+use crate::flows::{self, Outcome};
 use crate::http::wire::envelope::{Envelope, FaceAnswer, NoMeta, SkippedImage, skipped_images};
-use crate::http::wire::{fields, listing};
+use crate::http::wire::fields::Fields;
+use crate::http::wire::input::Input;
+use crate::http::wire::listing;
+use crate::http::wire::parameters::{Endpoint, Form, Kind as Values, Parameter};
 
 /// Most images of a new enrollment; others can be added to it.
 const MAX_IMAGES: usize = 10;
 
-/// A new person.
-#[derive(ToSchema)]
-pub struct EnrollBody {
-    /// The image file in base64; more in `img1`, `img2` and so on, gaps allowed, ten in all.
-    #[schema(rename = "img0", value_type = String)]
-    pictures: Vec<Picture>,
-    /// Name of the person.
-    #[schema(max_length = 200)]
-    name: Option<String>,
-    /// What the client's own system calls the person.
-    #[schema(max_length = 200)]
-    external_id: Option<String>,
-    /// A JSON object to keep with the person, at most 4,096 bytes.
-    #[schema(value_type = Option<Object>)]
-    metadata: Option<String>,
-    /// Id of a collection that the person joins.
-    #[schema(value_type = Option<String>)]
-    collection_id: Option<Id>,
-}
+const IMAGES: Parameter = Parameter::required(
+    "img0",
+    Values::Pictures,
+    "The image file in base64; more in `img1`, `img2` and so on, gaps allowed, ten in all.",
+);
+const MORE_IMAGES: Parameter = Parameter::optional(
+    "img0",
+    Values::Pictures,
+    "The image file in base64; more in `img1`, `img2` and so on, gaps allowed. May be absent if something else changes.",
+);
+const NAME: Parameter = Parameter::optional("name", Values::Label, "Name of the person.");
+const EXTERNAL_ID: Parameter =
+    Parameter::optional("external_id", Values::Label, "What the client's own system calls the person.");
+const METADATA: Parameter = Parameter::optional("metadata", Values::Object, "A JSON object to keep with the person.");
+const JOINED: Parameter =
+    Parameter::optional("collection_id", Values::Id(Entity::Collection), "Id of a collection that the person joins.");
+const ENROLLMENT: Parameter =
+    Parameter::required("enrollment_id", Values::Id(Entity::Enrollment), "Id of the enrollment.").or(&["id"]);
+const HOLDER: Parameter = Parameter::required("enrollment_id", Values::Id(Entity::Enrollment), "Id of the enrollment.");
+const EMBEDDING: Parameter = Parameter::required("embedding_id", Values::Id(Entity::Embedding), "Id of the embedding.");
+const ONLY_ID: Parameter =
+    Parameter::optional("enrollment_id", Values::Id(Entity::Enrollment), "Only this enrollment.").or(&["id"]);
+const ONLY_MEMBERS: Parameter =
+    Parameter::optional("collection_id", Values::Id(Entity::Collection), "Only members of this collection.");
+const ONLY_NAME: Parameter = Parameter::optional("name", Values::Label, "Only people with exactly this name.");
+const ONLY_EXTERNAL_ID: Parameter =
+    Parameter::optional("external_id", Values::Label, "Only people with exactly this external id.");
+const LIMIT: Parameter = Parameter::optional("limit", Values::Count { most: 1_000 }, "Most entries of the answer.");
+const CURSOR: Parameter =
+    Parameter::optional("cursor", Values::Cursor(Entity::Enrollment), "The `meta.next_cursor` of the page before.");
 
-/// More images of a person, or what else changes.
-#[derive(ToSchema)]
-pub struct EnrollUpdateBody {
-    /// The image file in base64; more in `img1`, `img2` and so on, gaps allowed. May be absent if something else changes.
-    #[schema(rename = "img0", value_type = Option<String>)]
-    pictures: Vec<Picture>,
-    /// The new name.
-    #[schema(max_length = 200)]
-    name: Option<String>,
-    /// The new external id.
-    #[schema(max_length = 200)]
-    external_id: Option<String>,
-    /// The new metadata.
-    #[schema(value_type = Option<Object>)]
-    metadata: Option<String>,
-    /// Id of the enrollment.
-    #[schema(value_type = String)]
-    enrollment_id: Id,
-}
+pub(crate) static CREATE: Endpoint =
+    Endpoint { form: Form::Json("EnrollBody"), parameters: &[IMAGES, NAME, EXTERNAL_ID, METADATA, JOINED] };
+pub(crate) static UPDATE: Endpoint = Endpoint {
+    form: Form::Json("EnrollUpdateBody"),
+    parameters: &[MORE_IMAGES, NAME, EXTERNAL_ID, METADATA, ENROLLMENT],
+};
+pub(crate) static LIST: Endpoint =
+    Endpoint { form: Form::Query, parameters: &[ONLY_ID, ONLY_MEMBERS, ONLY_NAME, ONLY_EXTERNAL_ID, LIMIT, CURSOR] };
+pub(crate) static DELETE: Endpoint = Endpoint { form: Form::Query, parameters: &[ENROLLMENT] };
+pub(crate) static DELETE_EMBEDDING: Endpoint = Endpoint { form: Form::Query, parameters: &[HOLDER, EMBEDDING] };
 
 /// Which enrollment.
 #[derive(Debug, Serialize, ToSchema)]
@@ -142,22 +145,21 @@ pub struct PageMeta {
 /// false when none is usable.
 #[utoipa::path(
     post, path = "/enroll", tag = "Enrollments", operation_id = "enroll",
-    request_body = EnrollBody,
     responses((status = 200, description = "The enrollment, or that no image has a usable face", body = FaceAnswer<EnrollData, EnrollMeta>)),
 )]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<FaceAnswer<EnrollData, EnrollMeta>, Error> {
-    let body = fields::from_json(upload, |fields| {
-        let collection_id = fields.id(&["collection_id"], Entity::Collection)?;
-        let (name, external_id, metadata) = (fields.name()?, fields.label("external_id")?, fields.metadata()?);
-        Ok(EnrollBody { name, external_id, metadata, collection_id, pictures: fields.pictures(MAX_IMAGES)? })
-    });
-    let EnrollBody { pictures, name, external_id, metadata, collection_id } = body.await?;
-    let facts = Facts { name: name.unwrap_or_default(), external_id, metadata };
-    let target = Target::New { facts, collection: collection_id };
+    let read = |fields: &Fields<'_>| {
+        let collection = fields.id(&JOINED)?;
+        let name = fields.label(&NAME)?.unwrap_or_default();
+        let (external_id, metadata) = (fields.label(&EXTERNAL_ID)?, fields.object(&METADATA)?);
+        Ok((Facts { name, external_id, metadata }, collection, fields.pictures(MAX_IMAGES)?))
+    };
+    let (facts, collection, pictures) = input.read(read).await?;
+    let target = Target::New { facts, collection };
     let outcome = flows::enroll::run(&app, caller.account, target, pictures).await?;
     Ok(answer("enrollment processed successfully", outcome))
 }
@@ -167,32 +169,31 @@ pub(crate) async fn create(
 /// Images are left out as when enrolling; if none is usable, nothing changes.
 #[utoipa::path(
     put, path = "/enroll", tag = "Enrollments", operation_id = "updateEnrollment",
-    request_body = EnrollUpdateBody,
     responses((status = 200, description = "The enrollment, or that no image has a usable face", body = FaceAnswer<EnrollData, EnrollMeta>)),
 )]
 pub(crate) async fn update(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<FaceAnswer<EnrollData, EnrollMeta>, Error> {
     let most = app.config.images.max_images;
-    let body = fields::from_json(upload, move |fields| {
-        let enrollment_id = fields.required_id(&["enrollment_id", "id"], Entity::Enrollment)?;
-        let (name, external_id, metadata) = (fields.name()?, fields.label("external_id")?, fields.metadata()?);
-        let facts = name.is_some() || external_id.is_some() || metadata.is_some();
-        let pictures = if facts && !fields.has_pictures() { Vec::new() } else { fields.pictures(most)? };
-        Ok(EnrollUpdateBody { pictures, name, external_id, metadata, enrollment_id })
-    });
-    let EnrollUpdateBody { pictures, name, external_id, metadata, enrollment_id } = body.await?;
-    let facts = FactsUpdate { name, external_id, metadata };
+    let read = move |fields: &Fields<'_>| {
+        let id = fields.required_id(&ENROLLMENT)?;
+        let (external_id, metadata) = (fields.label(&EXTERNAL_ID)?, fields.object(&METADATA)?);
+        let facts = FactsUpdate { name: fields.label(&NAME)?, external_id, metadata };
+        let changes = facts.name.is_some() || facts.external_id.is_some() || facts.metadata.is_some();
+        let pictures = if changes && !fields.has_pictures() { Vec::new() } else { fields.pictures(most)? };
+        Ok((id, facts, pictures))
+    };
+    let (id, facts, pictures) = input.read(read).await?;
     if pictures.is_empty() {
         let mut tx = app.db.write(caller.account).await?;
-        enrollments::update_facts(&mut tx, caller.account, enrollment_id, &facts, clock::now_us()).await?;
+        enrollments::update_facts(&mut tx, caller.account, id, &facts, clock::now_us()).await?;
         tx.commit().await?;
-        let enrolled = Enrolled { id: enrollment_id, added: 0, skipped: Vec::new(), similar: Ok(Vec::new()) };
+        let enrolled = Enrolled { id, added: 0, skipped: Vec::new(), similar: Ok(Vec::new()) };
         return Ok(answer("enrollment updated successfully", Outcome::Done(enrolled)));
     }
-    let target = Target::Existing(enrollment_id, facts);
+    let target = Target::Existing(id, facts);
     let outcome = flows::enroll::run(&app, caller.account, target, pictures).await?;
     Ok(answer("enrollment updated successfully", outcome))
 }
@@ -202,39 +203,22 @@ pub(crate) async fn update(
 /// All of the account, oldest first, unless filters or a `limit` are given. Parameters may also stand in a JSON body.
 #[utoipa::path(
     get, path = "/enroll", tag = "Enrollments", operation_id = "listEnrollments",
-    params(
-        ("enrollment_id" = Option<String>, Query, description = "Only this one; `id` is the same"),
-        ("collection_id" = Option<String>, Query, description = "Only members of this collection"),
-        ("name" = Option<String>, Query, description = "Only those with exactly this name"),
-        ("external_id" = Option<String>, Query, description = "Only those with exactly this external id"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many"),
-        ("cursor" = Option<String>, Query, description = "`meta.next_cursor` of the page before"),
-    ),
     responses((status = 200, description = "The enrollments", body = Envelope<Vec<EnrollmentEntry>, PageMeta>)),
 )]
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    uri: Uri,
-    upload: Upload,
-) -> Result<Response, Error> {
-    let fields = fields::from_body_or_query(&upload.bytes, &uri, false)?;
-    let (name, external_id) = (fields.name()?, fields.label("external_id")?);
-    let filter = Filter {
-        id: fields.id(&["enrollment_id", "id"], Entity::Enrollment)?,
-        collection_id: fields.id(&["collection_id"], Entity::Collection)?,
-        name: name.as_deref(),
-        external_id: external_id.as_deref(),
-        limit: fields.limit(1_000)?,
-        after: fields.cursor(Kind::Enrollment)?,
+pub(crate) async fn list(State(app): State<Arc<App>>, caller: Principal, input: Input) -> Result<Response, Error> {
+    let read = |fields: &Fields<'_>| {
+        let (id, collection_id) = (fields.id(&ONLY_ID)?, fields.id(&ONLY_MEMBERS)?);
+        let (name, external_id) = (fields.label(&ONLY_NAME)?, fields.label(&ONLY_EXTERNAL_ID)?);
+        Ok((id, collection_id, name, external_id, fields.count(&LIMIT)?, fields.cursor(&CURSOR)?))
     };
+    let (id, collection_id, name, external_id, limit, after) = input.read(read).await?;
+    let filter = Filter { id, collection_id, name: name.as_deref(), external_id: external_id.as_deref(), limit, after };
     if filter.limit.is_some() {
         let page = enrollments::list(&app.db, caller.account, &filter).await?;
         let meta = PageMeta { next_cursor: page.next.map(|id| id.to_string()) };
         let entries: Vec<EnrollmentEntry> = page.items.into_iter().map(entry).collect();
         return Ok(Envelope::new(None, entries, Some(meta)).into_response());
     }
-    let Filter { id, collection_id, after, .. } = filter;
     let (db, account) = (app.db.clone(), caller.account);
     listing::answer(&app, listing::Each::new(entry), async move |to| {
         let (name, external_id) = (name.as_deref(), external_id.as_deref());
@@ -249,17 +233,14 @@ pub(crate) async fn list(
 /// Its embeddings and memberships go with it. The parameter may also stand in a JSON body.
 #[utoipa::path(
     delete, path = "/enroll", tag = "Enrollments", operation_id = "deleteEnrollment",
-    params(("enrollment_id" = Option<String>, Query, description = "The enrollment; `id` is the same")),
     responses((status = 200, description = "It was deleted", body = Envelope<String, NoMeta>)),
 )]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    uri: Uri,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<Envelope<String, NoMeta>, Error> {
-    let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
-    let id = fields.required_id(&["enrollment_id", "id"], Entity::Enrollment)?;
+    let id = input.read(|fields| fields.required_id(&ENROLLMENT)).await?;
     let mut tx = app.db.write(caller.account).await?;
     let deleted = enrollments::delete(&mut tx, caller.account, id, clock::now_us()).await?;
     tx.commit().await?;
@@ -274,21 +255,15 @@ pub(crate) async fn delete(
 /// stand in a JSON body.
 #[utoipa::path(
     delete, path = "/enroll/embedding", tag = "Enrollments", operation_id = "deleteEmbedding",
-    params(
-        ("enrollment_id" = Option<String>, Query, description = "The enrollment"),
-        ("embedding_id" = Option<String>, Query, description = "The embedding"),
-    ),
     responses((status = 200, description = "It was deleted", body = Envelope<String, NoMeta>)),
 )]
 pub(crate) async fn delete_embedding(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    uri: Uri,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<Envelope<String, NoMeta>, Error> {
-    let fields = fields::from_body_or_query(&upload.bytes, &uri, true)?;
-    let enrollment = fields.required_id(&["enrollment_id"], Entity::Enrollment)?;
-    let id = fields.required_id(&["embedding_id"], Entity::Embedding)?;
+    let read = |fields: &Fields<'_>| Ok((fields.required_id(&HOLDER)?, fields.required_id(&EMBEDDING)?));
+    let (enrollment, id) = input.read(read).await?;
     let mut tx = app.db.write(caller.account).await?;
     let deleted = embeddings::delete(&mut tx, caller.account, enrollment, id, clock::now_us()).await?;
     tx.commit().await?;

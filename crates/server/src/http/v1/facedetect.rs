@@ -6,27 +6,27 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use vultus_vision::{DetectSize, Landmarks, Point, Quality};
 
 use crate::app::App;
-use crate::auth::keys::Caller;
 use crate::error::Error;
+use crate::flows;
 use crate::flows::detect::{Faces, Found};
-use crate::flows::{self, Picture};
-use crate::http::wire::body::Upload;
-use crate::http::wire::fields::{self, Fields};
+use crate::http::wire::fields::Fields;
+use crate::http::wire::input::Input;
+use crate::http::wire::parameters::{Endpoint, Form, Kind, Parameter};
 
-/// A picture in JSON; the bytes of an image file may be sent instead.
-#[derive(ToSchema)]
-pub struct PictureBody {
-    /// The image file in base64.
-    #[schema(value_type = String)]
-    img: Picture,
-}
+pub(super) const IMG: Parameter = Parameter::required("img", Kind::Picture, "The image file in base64.");
+const LANDMARKS: Parameter =
+    Parameter::optional("rawlandmarks", Kind::Switch, "Whether to add the 68 landmarks.").or(&["rawlandmark"]);
+const SMALL_FACES: Parameter =
+    Parameter::optional("smallfaces", Kind::Switch, "Whether to search at a higher resolution, for crowds.");
+
+pub(crate) static FACEDETECT: Endpoint =
+    Endpoint { form: Form::Picture("PictureBody"), parameters: &[IMG, LANDMARKS, SMALL_FACES] };
 
 /// The faces of a picture.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,9 +36,8 @@ pub struct FacesAnswer {
     #[schema(example = "face processed successfully")]
     message: &'static str,
     data: FacesData,
-    /// The faces once more; only with `rawlandmarks`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    faces: Option<Vec<Face>>,
+    /// The faces once more: clients read them in either place.
+    faces: Vec<Face>,
     meta: FacesMeta,
 }
 
@@ -112,51 +111,25 @@ pub struct QualityFacts {
 /// A picture without faces is a success with an empty list.
 #[utoipa::path(
     post, path = "/facedetect", tag = "Detection",
-    params(
-        ("rawlandmarks" = Option<String>, Query, description = "Add the 68 landmarks: true, 1, yes or empty; `rawlandmark` is the same"),
-        ("smallfaces" = Option<String>, Query, description = "Search at a higher resolution, for crowds: true, 1, yes or empty"),
-    ),
-    request_body(description = "The bytes of an image file, or JSON", content((PictureBody = "application/json"), ("image/jpeg"), ("image/png"))),
     responses((status = 200, description = "The faces, largest first", body = FacesAnswer)),
 )]
-pub(crate) async fn facedetect(
-    State(app): State<Arc<App>>,
-    _caller: Caller,
-    uri: Uri,
-    upload: Upload,
-) -> Result<Response, Error> {
-    let query = fields::from_query(&uri);
-    let raw = match query.flag("rawlandmarks")? {
-        Some(raw) => raw,
-        None => query.flag("rawlandmark")?.unwrap_or(false),
+pub(crate) async fn facedetect(State(app): State<Arc<App>>, input: Input) -> Result<Response, Error> {
+    let read = |fields: &Fields<'_>| {
+        let (raw, small) = (fields.switch(&LANDMARKS)?, fields.switch(&SMALL_FACES)?);
+        Ok((raw.unwrap_or(false), small.unwrap_or(false), fields.picture(&IMG)?))
     };
-    let small = query.flag("smallfaces")?.unwrap_or(false);
-    let picture = picture(upload).await?;
+    let (raw, small, picture) = input.read(read).await?;
     let size = if small { DetectSize::Small } else { DetectSize::Standard };
     let found = flows::detect::run(&app, picture, size).await?;
     Ok(Json(answer(&found, app.config.vision.max_faces, raw)).into_response())
-}
-
-/// The picture of a body that is either JSON with `img` or an image file. Clients mislabel the type, so the first byte
-/// decides: no image format begins with a brace.
-pub(crate) async fn picture(upload: Upload) -> Result<Picture, Error> {
-    const EXPECTED: &str = "send the bytes of an image file, or JSON with \"img\"";
-    match fields::first_byte(&upload.bytes) {
-        None => Err(Error::EmptyBody { expected: EXPECTED }),
-        Some(b'{') => {
-            let read = |fields: &Fields<'_>| Ok(PictureBody { img: fields.picture("img")? });
-            Ok(fields::from_json(upload, read).await?.img)
-        }
-        Some(_) => Ok(upload.into_picture()),
-    }
 }
 
 fn answer(found: &Faces, max_faces: u32, raw: bool) -> FacesAnswer {
     let faces: Vec<Face> = found.kept.iter().map(|found| face(found, raw)).collect();
     let facts = found.kept.iter().map(|found| FaceMeta { quality: found.quality.into() }).collect();
     let meta = FacesMeta { faces: facts, found: found.count, max_faces };
-    let again = raw.then(|| faces.clone());
-    FacesAnswer { success: true, message: "face processed successfully", data: FacesData { faces }, faces: again, meta }
+    let data = FacesData { faces: faces.clone() };
+    FacesAnswer { success: true, message: "face processed successfully", data, faces, meta }
 }
 
 fn face(found: &Found, raw: bool) -> Face {

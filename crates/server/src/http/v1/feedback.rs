@@ -5,29 +5,31 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
-use vultus_store::Id;
 
 use crate::app::App;
-use crate::auth::keys::Caller;
+use crate::auth::principal::Principal;
 use crate::error::{Entity, Error};
-use crate::flows::{self, Outcome, Picture};
-use crate::http::wire::body::Upload;
+use crate::flows::{self, Outcome};
 use crate::http::wire::envelope::{FaceAnswer, NoMeta};
-use crate::http::wire::fields;
+use crate::http::wire::fields::Fields;
+use crate::http::wire::input::Input;
+use crate::http::wire::parameters::{Endpoint, Form, Kind, Parameter};
 
-/// A picture that was taken for somebody it does not show.
-#[derive(ToSchema)]
-pub struct FeedbackBody {
-    /// The image file in base64.
-    #[schema(value_type = String)]
-    img: Picture,
-    /// Id of the collection that it was identified in.
-    #[schema(value_type = String)]
-    collection_id: Id,
-    /// Id of the enrollment that it is not.
-    #[schema(value_type = String)]
-    enrollment_id: Id,
-}
+const IMG: Parameter = Parameter::required("img", Kind::Picture, "The image file in base64.");
+const COLLECTION: Parameter = Parameter::required(
+    "collection_id",
+    Kind::Id(Entity::Collection),
+    "Id of the collection that the person was identified in.",
+);
+const ENROLLMENT: Parameter = Parameter::required(
+    "enrollment_id",
+    Kind::Id(Entity::Enrollment),
+    "Id of the enrollment of somebody whom the picture does not show.",
+)
+.or(&["key"]);
+
+pub(crate) static FEEDBACK: Endpoint =
+    Endpoint { form: Form::Json("FeedbackBody"), parameters: &[IMG, COLLECTION, ENROLLMENT] };
 
 /// What was kept.
 #[derive(Debug, Serialize, ToSchema)]
@@ -42,21 +44,18 @@ pub struct FeedbackData {
 /// person less easily. Of the picture, the embedding of the largest face is kept.
 #[utoipa::path(
     post, path = "/feedback", tag = "Recognition",
-    request_body = FeedbackBody,
     responses((status = 200, description = "It was kept, or there is no face", body = FaceAnswer<FeedbackData, NoMeta>)),
 )]
 pub(crate) async fn feedback(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<FaceAnswer<FeedbackData, NoMeta>, Error> {
-    let body = fields::from_json(upload, |fields| {
-        let collection_id = fields.required_id(&["collection_id"], Entity::Collection)?;
-        let enrollment_id = fields.required_id(&["enrollment_id", "key"], Entity::Enrollment)?;
-        Ok(FeedbackBody { collection_id, enrollment_id, img: fields.picture("img")? })
-    });
-    let FeedbackBody { img, collection_id, enrollment_id } = body.await?;
-    Ok(match flows::feedback::run(&app, caller.account, collection_id, enrollment_id, img).await? {
+    let read = |fields: &Fields<'_>| {
+        Ok((fields.required_id(&COLLECTION)?, fields.required_id(&ENROLLMENT)?, fields.picture(&IMG)?))
+    };
+    let (collection, enrollment, img) = input.read(read).await?;
+    Ok(match flows::feedback::run(&app, caller.account, collection, enrollment, img).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(id) => {
             FaceAnswer::done("feedback processed successfully", FeedbackData { feedback_id: id.to_string() }, NoMeta {})

@@ -11,40 +11,38 @@ use vultus_store::Id;
 use vultus_store::enrollments::Facts;
 
 use crate::app::App;
-use crate::auth::keys::Caller;
+use crate::auth::principal::Principal;
 use crate::error::{Entity, Error};
 use crate::flows::identify::{Candidate, Identification, IdentifiedFace, Terms};
 use crate::flows::{self, Outcome, Picture};
-use crate::http::wire::body::Upload;
 use crate::http::wire::envelope::FaceAnswer;
-use crate::http::wire::fields::{self, Fields};
+use crate::http::wire::fields::Fields;
+use crate::http::wire::input::Input;
+use crate::http::wire::parameters::{Endpoint, Form, Kind, Parameter};
 
-/// Candidates that are shown where the request does not say how many.
+/// Candidates of the answer where the request does not say how many.
 const CANDIDATES: u32 = 5;
-/// Most candidates that a request may ask for.
-const MAX_CANDIDATES: u32 = 100;
 
-/// A picture and where to search.
-#[derive(ToSchema)]
-pub struct IdentifyBody {
-    /// The image file in base64.
-    #[schema(value_type = String)]
-    img: Picture,
-    /// Id of the collection.
-    #[schema(value_type = String)]
-    collection_id: Id,
-    /// Least confidence of a person who is named, 0 to 1; by default what the server is configured with, 0.5, or in a
-    /// collection with a class of unknown people whatever is most probable.
-    #[schema(minimum = 0, maximum = 1)]
-    threshold: Option<f64>,
-    /// Rate at which a stranger may be named, such as 1e-4: a person is named if the cosine is above what that rate allows in
-    /// a collection of this size.
-    #[schema(minimum = 0, maximum = 0.1)]
-    fmr: Option<f64>,
-    /// How many candidates to tell in `meta.candidates`, 5 by default.
-    #[schema(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-}
+const IMG: Parameter = Parameter::required("img", Kind::Picture, "The image file in base64.");
+const COLLECTION: Parameter =
+    Parameter::required("collection_id", Kind::Id(Entity::Collection), "Id of the collection.").or(&["collection_id_"]);
+const THRESHOLD: Parameter = Parameter::optional(
+    "threshold",
+    Kind::Score,
+    "Least confidence of a person who is named; by default what the server is configured with, 0.5, or in a collection with \
+     a class of unknown people whatever is most probable.",
+);
+const FMR: Parameter = Parameter::optional(
+    "fmr",
+    Kind::Rate,
+    "Rate at which a stranger may be named, such as 1e-4: a person is named if the cosine is above what that rate allows in \
+     a collection of this size.",
+);
+const LIMIT: Parameter =
+    Parameter::optional("limit", Kind::Count { most: 100 }, "How many candidates `meta.candidates` has, 5 by default.");
+
+pub(crate) static IDENTIFY: Endpoint =
+    Endpoint { form: Form::Json("IdentifyBody"), parameters: &[IMG, COLLECTION, THRESHOLD, FMR, LIMIT] };
 
 /// Who it is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -114,26 +112,25 @@ pub struct FaceFacts {
 /// decides.
 #[utoipa::path(
     post, path = "/identify", tag = "Recognition",
-    request_body = IdentifyBody,
     responses((status = 200, description = "The person, or that there is no face", body = FaceAnswer<IdentifyData, IdentifyMeta>)),
 )]
 pub(crate) async fn identify(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<FaceAnswer<IdentifyData, IdentifyMeta>, Error> {
-    let IdentifyBody { img, collection_id, threshold, fmr, limit } = fields::from_json(upload, read).await?;
-    let terms = Terms { threshold, fmr, limit: limit.unwrap_or(CANDIDATES) as usize };
-    Ok(match flows::identify::run(&app, caller.account, collection_id, img, terms).await? {
+    let (collection, terms, img) = input.read(read).await?;
+    Ok(match flows::identify::run(&app, caller.account, collection, img, terms).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(identification) => answer(identification),
     })
 }
 
-fn read(fields: &Fields<'_>) -> Result<IdentifyBody, Error> {
-    let collection_id = fields.required_id(&["collection_id", "collection_id_"], Entity::Collection)?;
-    let (threshold, fmr, limit) = (fields.threshold()?, fields.fmr()?, fields.limit(MAX_CANDIDATES)?);
-    Ok(IdentifyBody { collection_id, threshold, fmr, limit, img: fields.picture("img")? })
+fn read(fields: &Fields<'_>) -> Result<(Id, Terms, Picture), Error> {
+    let collection = fields.required_id(&COLLECTION)?;
+    let limit = fields.count(&LIMIT)?.unwrap_or(CANDIDATES) as usize;
+    let terms = Terms { threshold: fields.number(&THRESHOLD)?, fmr: fields.number(&FMR)?, limit };
+    Ok((collection, terms, fields.picture(&IMG)?))
 }
 
 fn answer(identification: Identification) -> FaceAnswer<IdentifyData, IdentifyMeta> {

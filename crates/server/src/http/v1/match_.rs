@@ -10,27 +10,25 @@ use utoipa::ToSchema;
 use vultus_store::Id;
 
 use crate::app::App;
-use crate::auth::keys::Caller;
+use crate::auth::principal::Principal;
 use crate::error::{Entity, Error};
 use crate::flows::match_::Comparison;
 use crate::flows::{self, Outcome, Picture};
-use crate::http::wire::body::Upload;
 use crate::http::wire::envelope::FaceAnswer;
-use crate::http::wire::fields::{self, Fields};
+use crate::http::wire::fields::Fields;
+use crate::http::wire::input::Input;
+use crate::http::wire::parameters::{Endpoint, Form, Kind, Parameter};
 
-/// A picture and whom to compare it with.
-#[derive(ToSchema)]
-pub struct MatchBody {
-    /// The image file in base64.
-    #[schema(value_type = String)]
-    img: Picture,
-    /// Id of the enrollment.
-    #[schema(value_type = String)]
-    id: Id,
-    /// Least score that is a match, 0 to 1; by default what the server is configured with, 0.5.
-    #[schema(minimum = 0, maximum = 1)]
-    threshold: Option<f64>,
-}
+const IMG: Parameter = Parameter::required("img", Kind::Picture, "The image file in base64.");
+const ID: Parameter =
+    Parameter::required("id", Kind::Id(Entity::Enrollment), "Id of the enrollment.").or(&["enrollment_id"]);
+const THRESHOLD: Parameter = Parameter::optional(
+    "threshold",
+    Kind::Score,
+    "Least score that is a match; by default what the server is configured with, 0.5.",
+);
+
+pub(crate) static MATCH: Endpoint = Endpoint { form: Form::Json("MatchBody"), parameters: &[IMG, ID, THRESHOLD] };
 
 /// `emb0_score`, `emb0_match` and so on: one pair for each stored embedding, in the order of insertion.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,24 +66,22 @@ pub struct BestMatch {
 /// `success` is false when the picture has no face.
 #[utoipa::path(
     post, path = "/match", tag = "Recognition", operation_id = "match",
-    request_body = MatchBody,
     responses((status = 200, description = "The scores, or that there is no face", body = FaceAnswer<MatchData, MatchMeta>)),
 )]
 pub(crate) async fn match_(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<FaceAnswer<MatchData, MatchMeta>, Error> {
-    let MatchBody { img, id, threshold } = fields::from_json(upload, read).await?;
+    let (id, threshold, img) = input.read(read).await?;
     Ok(match flows::match_::run(&app, caller.account, id, img, threshold).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(comparison) => answer(comparison),
     })
 }
 
-fn read(fields: &Fields<'_>) -> Result<MatchBody, Error> {
-    let id = fields.required_id(&["id", "enrollment_id"], Entity::Enrollment)?;
-    Ok(MatchBody { id, threshold: fields.threshold()?, img: fields.picture("img")? })
+fn read(fields: &Fields<'_>) -> Result<(Id, Option<f64>, Picture), Error> {
+    Ok((fields.required_id(&ID)?, fields.number(&THRESHOLD)?, fields.picture(&IMG)?))
 }
 
 fn answer(comparison: Comparison) -> FaceAnswer<MatchData, MatchMeta> {

@@ -6,13 +6,16 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::facedetect::{PictureBody, picture};
+use super::facedetect::IMG;
 use crate::app::App;
-use crate::auth::keys::Caller;
+use crate::auth::principal::Principal;
 use crate::error::Error;
 use crate::flows::{self, Outcome};
-use crate::http::wire::body::Upload;
 use crate::http::wire::envelope::FaceAnswer;
+use crate::http::wire::input::Input;
+use crate::http::wire::parameters::{Endpoint, Form};
+
+pub(crate) static SPDETECT: Endpoint = Endpoint { form: Form::Picture("PictureBody"), parameters: &[IMG] };
 
 /// The judgement about the largest face.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,15 +49,14 @@ pub struct SpoofMeta {
 /// `success` is false when the picture has no face.
 #[utoipa::path(
     post, path = "/spdetect", tag = "Detection",
-    request_body(description = "The bytes of an image file, or JSON", content((PictureBody = "application/json"), ("image/jpeg"), ("image/png"))),
     responses((status = 200, description = "The judgement, or that there is no face", body = FaceAnswer<SpoofData, SpoofMeta>)),
 )]
 pub(crate) async fn spdetect(
     State(app): State<Arc<App>>,
-    caller: Caller,
-    upload: Upload,
+    caller: Principal,
+    input: Input,
 ) -> Result<FaceAnswer<SpoofData, SpoofMeta>, Error> {
-    let picture = picture(upload).await?;
+    let picture = input.read(|fields| fields.picture(&IMG)).await?;
     Ok(match flows::spoof::run(&app, caller.account, picture).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(judged) => FaceAnswer::done(

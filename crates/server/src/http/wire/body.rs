@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -27,34 +27,35 @@ pub(crate) struct Upload {
     memory: Arc<Held>,
 }
 
-impl FromRequest<Arc<App>> for Upload {
-    type Rejection = Error;
-
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
+impl Upload {
+    /// Receives the body of a request, of at most `longest` bytes.
+    ///
+    /// # Errors
+    /// [`Error::BodyTooLarge`], [`Error::BodyTooSlow`], [`Error::BodyBroken`], [`Error::BadImage`], [`Error::UploadsFull`],
+    /// [`Error::AccountBusy`].
+    pub(crate) async fn receive(request: Request, app: &App, longest: usize) -> Result<Self, Error> {
         let origin = request.extensions().get::<Origin>().cloned();
         let origin = origin.ok_or_else(|| anyhow::anyhow!("a body of nobody's"))?;
         let announced = announced_length(request.headers());
-        let (max_body_bytes, max_image_bytes) = (app.config.http.max_body_bytes, app.config.images.max_image_bytes);
+        let (max_body_bytes, max_image_bytes) = (longest, app.config.images.max_image_bytes);
         if announced.is_some_and(|length| length > max_body_bytes) {
             return Err(Error::BodyTooLarge { limit: max_body_bytes });
         }
         let memory = app.uploads.take(origin.account, 0).map_err(refused)?;
         let mut receiver =
             Receiver { announced, max_body_bytes, max_image_bytes, memory, bytes: BytesMut::new(), content: None };
-        let (longest, idle) = (app.config.http.body_timeout, app.config.http.body_idle_timeout);
+        let (patience, idle) = (app.config.http.body_timeout, app.config.http.body_idle_timeout);
         tokio::select! {
-            received = receiver.receive(request.into_body(), longest, idle) => received?,
+            received = receiver.receive(request.into_body(), patience, idle) => received?,
             () = origin.presence.over() => return Err(Error::Timeout),
         }
         let Receiver { bytes, memory, .. } = receiver;
         Ok(Self { bytes: bytes.freeze(), max_image_bytes, origin, memory: Arc::new(memory) })
     }
-}
 
-impl Upload {
     /// The body itself as a picture.
-    pub(crate) fn into_picture(self) -> Picture {
-        Picture::new(None, self.bytes, self.origin, Some(self.memory))
+    pub(crate) fn as_picture(&self) -> Picture {
+        Picture::new(None, self.bytes.clone(), self.origin.clone(), Some(self.memory.clone()))
     }
 
     /// A picture in base64 that a parameter of the body has. The length is checked before it is decoded.
@@ -97,7 +98,7 @@ enum Content {
 impl Content {
     /// None while there is only white space.
     fn of(start: &[u8]) -> Option<Self> {
-        let first = super::fields::first_byte(start)?;
+        let first = super::json::first_byte(start)?;
         Some(if first == b'{' { Self::Json } else { Self::Picture })
     }
 }
@@ -167,10 +168,9 @@ async fn next_frame(body: &mut Body, deadline: Instant, idle: Duration) -> Resul
 #[cfg(test)]
 impl Upload {
     /// A body that has arrived.
-    pub(super) fn of(body: &'static str) -> Self {
+    pub(super) fn of(bytes: Bytes) -> Self {
         let account = vultus_store::Id::new(vultus_store::Kind::Account, 1, [0; 8]);
-        let memory = crate::budget::Budget::new(1 << 20, 1.0, 0).take(account, upload_peak_bytes(body.len())).unwrap();
-        let (bytes, memory) = (Bytes::from_static(body.as_bytes()), Arc::new(memory));
-        Self { bytes, max_image_bytes: 1 << 10, origin: Origin::own(account), memory }
+        let memory = crate::budget::Budget::new(1 << 20, 1.0, 0).take(account, upload_peak_bytes(bytes.len())).unwrap();
+        Self { bytes, max_image_bytes: 1 << 10, origin: Origin::own(account), memory: Arc::new(memory) }
     }
 }

@@ -4,14 +4,15 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::flows::Skipped;
 
 /// An answer with a result.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Envelope<D, M> {
-    /// Whether there is a result.
-    #[schema(example = true)]
+    /// Whether there is a result: here always `true`.
+    #[schema(schema_with = always_true)]
     success: bool,
     /// What was done, for people.
     message: Option<&'static str>,
@@ -30,13 +31,13 @@ pub struct NoMeta {}
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NoFace {
     /// Always `false`.
-    #[schema(example = false)]
+    #[schema(schema_with = always_false)]
     success: bool,
     /// Always the same text.
     #[schema(example = "No face detected !")]
     message: &'static str,
     /// Always `null`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(schema_with = always_null)]
     data: (),
     /// Why, for each picture.
     meta: NoFaceMeta,
@@ -70,6 +71,19 @@ pub enum FaceAnswer<D, M> {
     Done(Envelope<D, M>),
     /// There was none.
     NoFace(NoFace),
+}
+
+/// The schemas of values that are always the same, so that exactly one form of an answer fits.
+fn always_true() -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true])).build()
+}
+
+pub(super) fn always_false() -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([false])).build()
+}
+
+pub(super) fn always_null() -> Object {
+    ObjectBuilder::new().schema_type(Type::Null).build()
 }
 
 impl<D, M> Envelope<D, M> {

@@ -19,13 +19,13 @@ use crate::pools;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
     /// Always `false`.
-    #[schema(example = false)]
+    #[schema(schema_with = super::envelope::always_false)]
     success: bool,
     /// What is wrong and how to mend it.
     #[schema(example = "\"img\" is missing: send an image file in base64")]
     message: String,
     /// Always `null`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(schema_with = super::envelope::always_null)]
     data: (),
     /// For programs and for support.
     meta: ProblemMeta,
@@ -40,6 +40,56 @@ pub struct ProblemMeta {
     /// The id of the request, also in the `x-request-id` header.
     request_id: String,
 }
+
+/// The codes of all errors that an endpoint of the API can have, by status.
+pub(crate) const CODES: [(u16, &[&str]); 10] = [
+    (
+        400,
+        &[
+            "bad_image",
+            "body_broken",
+            "body_too_large",
+            "body_too_slow",
+            "empty_body",
+            "gallery_too_large",
+            "last_embedding",
+            "missing_field",
+            "multipart",
+            "not_base64",
+            "not_json",
+            "other_model",
+            "too_deep",
+            "too_many_embeddings",
+            "too_many_images",
+            "too_many_parameters",
+            "wrong_type",
+            "wrong_value",
+            "sandbox",
+        ],
+    ),
+    (401, &["key_expired", "key_missing", "key_revoked", "key_unknown", "sandbox"]),
+    (403, &["scope_missing", "sandbox"]),
+    (404, &["not_found", "unknown_path", "sandbox"]),
+    (405, &["wrong_method", "sandbox"]),
+    (406, &["not_acceptable", "sandbox"]),
+    (410, &["deleted", "sandbox"]),
+    (429, &["rate_limited", "sandbox"]),
+    (500, &["internal", "sandbox"]),
+    (
+        503,
+        &[
+            "connections_full",
+            "database_unavailable",
+            "engine_busy",
+            "engine_not_loaded",
+            "images_full",
+            "service_unavailable",
+            "timeout",
+            "uploads_full",
+            "sandbox",
+        ],
+    ),
+];
 
 /// Seconds after which a client may try again when the server was too busy, or its key too fast: no rate limit is below
 /// one request a second.
@@ -107,6 +157,9 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::BodyTooSlow => (BAD, "body_too_slow"),
         Error::BodyBroken => (BAD, "body_broken"),
         Error::NotJson { .. } => (BAD, "not_json"),
+        Error::Multipart => (BAD, "multipart"),
+        Error::TooDeep { .. } => (BAD, "too_deep"),
+        Error::TooManyParameters { .. } => (BAD, "too_many_parameters"),
         Error::MissingField { .. } => (BAD, "missing_field"),
         Error::WrongType { .. } => (BAD, "wrong_type"),
         Error::WrongValue { .. } => (BAD, "wrong_value"),

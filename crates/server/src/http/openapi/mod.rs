@@ -1,12 +1,13 @@
 //! The description of the API for programs, collected from the handlers.
 
-use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+mod describe;
+mod links;
+
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{
-    Components, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder,
-};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+
+pub(super) use describe::describe;
 
 const KEY: &str = "api_key";
 
@@ -26,13 +27,10 @@ const TAGS: [(&str, &str); 5] = [
 
 /// The OpenAPI document of all routes. The same handlers also answer without `/v1`, which it does not repeat.
 pub fn openapi() -> OpenApi {
-    let mut api = OpenApiRouter::default().nest("/v1", super::router::api()).to_openapi();
-    for item in api.paths.paths.values_mut() {
-        operations(item).for_each(protect);
-    }
-    api.merge(super::router::service().to_openapi());
+    let mut api = super::router::service().into_openapi().nest("/v1", super::router::api().into_openapi());
     let key = ApiKeyValue::with_description("x-api-key", "An API key, as `vultus keys create` makes it.");
-    let mut components = api.components.take().unwrap_or_else(Components::new);
+    let mut components = api.components.take().unwrap_or_default();
+    components.responses.extend(describe::errors().map(|(name, response)| (name, response.into())));
     components.add_security_scheme(KEY, SecurityScheme::ApiKey(ApiKey::Header(key)));
     let licence = LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).build();
     let info = InfoBuilder::new()
@@ -43,22 +41,4 @@ pub fn openapi() -> OpenApi {
         .build();
     let tags = TAGS.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build());
     OpenApiBuilder::from(api).info(info).tags(Some(tags)).components(Some(components)).build()
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten()
-}
-
-/// Notes that an operation needs a key, and the form of all its errors.
-fn protect(operation: &mut Operation) {
-    operation.security = Some(vec![SecurityRequirement::new::<_, _, &str>(KEY, [])]);
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    let error = ResponseBuilder::new()
-        .description(
-            "An error: 400, 401, 403, 404, 405, 406, 410, 429, 500 or 503; `meta.code` tells which. With a key in test \
-             mode, the header `x-sandbox-status` asks for one of them, or for 418.",
-        )
-        .content("application/json", content)
-        .build();
-    operation.responses.responses.insert("default".into(), error.into());
 }

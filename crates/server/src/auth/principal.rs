@@ -1,0 +1,97 @@
+//! The sender of a request and what it may do.
+
+use std::fmt;
+use std::str::FromStr;
+
+use vultus_store::Id;
+
+use crate::error::Error;
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Find faces.
+    Detect,
+    /// Judge whether a face is alive.
+    Spoof,
+    /// Compare a face with an enrollment.
+    Match,
+    /// Search a face in a collection.
+    Identify,
+    /// List enrollments.
+    EnrollmentsRead,
+    /// Make, extend and delete enrollments.
+    EnrollmentsWrite,
+    /// List collections.
+    CollectionsRead,
+    /// Make, extend, train and delete collections.
+    CollectionsWrite,
+}
+
+impl Scope {
+    /// All scopes: what a key has unless its maker names some.
+    pub const ALL: [Self; 8] = [
+        Self::Detect,
+        Self::Spoof,
+        Self::Match,
+        Self::Identify,
+        Self::EnrollmentsRead,
+        Self::EnrollmentsWrite,
+        Self::CollectionsRead,
+        Self::CollectionsWrite,
+    ];
+
+    /// The word for messages, the command line and the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Detect => "detect",
+            Self::Spoof => "spoof",
+            Self::Match => "match",
+            Self::Identify => "identify",
+            Self::EnrollmentsRead => "enrollments:read",
+            Self::EnrollmentsWrite => "enrollments:write",
+            Self::CollectionsRead => "collections:read",
+            Self::CollectionsWrite => "collections:write",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.name() == text)
+            .ok_or_else(|| format!("no such scope; there are {}", Self::ALL.map(Scope::name).join(", ")))
+    }
+}
+
+/// The sender of a request: an account, by one of its keys. Sessions of the portal, widget tokens and signed links become further
+/// senders here when they exist.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// The account.
+    pub account: Id,
+    /// The key.
+    pub key: Id,
+    /// Whether the key may ask for errors, so that a client can be tested.
+    pub test: bool,
+    pub(super) scopes: Vec<Scope>,
+}
+
+impl Principal {
+    /// Fails unless the key has the scope.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] names the scope.
+    pub fn require(&self, scope: Scope) -> Result<(), Error> {
+        if self.scopes.contains(&scope) { Ok(()) } else { Err(Error::Forbidden { scope: scope.name() }) }
+    }
+}
