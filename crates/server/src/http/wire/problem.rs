@@ -14,6 +14,7 @@ use vultus_store::Error as StoreError;
 
 use crate::error::{Error, KeyProblem};
 use crate::pools;
+use crate::random::random_bytes;
 
 /// The body of every answer that is a protocol error.
 #[derive(Debug, Serialize, ToSchema)]
@@ -73,7 +74,7 @@ pub(crate) const CODES: [(u16, &[&str]); 10] = [
     (405, &["wrong_method", "sandbox"]),
     (406, &["not_acceptable", "sandbox"]),
     (410, &["deleted", "sandbox"]),
-    (429, &["rate_limited", "sandbox"]),
+    (429, &["account_busy", "rate_limited", "sandbox"]),
     (500, &["internal", "sandbox"]),
     (
         503,
@@ -83,17 +84,26 @@ pub(crate) const CODES: [(u16, &[&str]); 10] = [
             "engine_busy",
             "engine_not_loaded",
             "images_full",
+            "lists_full",
+            "requests_full",
             "service_unavailable",
             "timeout",
+            "unsettled",
             "uploads_full",
             "sandbox",
         ],
     ),
 ];
 
+/// Longest wait in seconds before a client tries again.
+const LONGEST_WAIT_S: u8 = 3;
+
 /// Seconds after which a client may try again when the server was too busy, or its key too fast: no rate limit is below
-/// one request a second.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+/// one request a second. Clients that were refused together get different waits, or they would return together.
+fn retry_after() -> HeaderValue {
+    let [random] = random_bytes().unwrap_or_default();
+    HeaderValue::from(u16::from(1 + random % LONGEST_WAIT_S))
+}
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
@@ -106,6 +116,7 @@ impl IntoResponse for Error {
 /// Turns an error into its answer. `headers` are kept: the router has put `Allow` there.
 pub(crate) fn render(error: &Error, mut headers: HeaderMap, request_id: &str) -> Response {
     let (status, code) = classify(error);
+    debug_assert!(is_documented(status, code), "{status} {code} is missing from CODES");
     let sandbox = matches!(error, Error::Sandbox { .. });
     if matches!(error, Error::Unavailable { .. } | Error::Store(StoreError::Unavailable(_))) {
         tracing::warn!(code, error = %causes(error), "a request failed");
@@ -119,7 +130,7 @@ pub(crate) fn render(error: &Error, mut headers: HeaderMap, request_id: &str) ->
     // A retry could do twice what was not settled.
     let unsettled = matches!(error, Error::Unsettled);
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) && !unsettled {
-        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        headers.insert(header::RETRY_AFTER, retry_after());
     }
     if let Error::Sandbox { allow: Some(methods), .. } = error
         && let Ok(methods) = HeaderValue::from_str(methods)
@@ -132,6 +143,11 @@ pub(crate) fn render(error: &Error, mut headers: HeaderMap, request_id: &str) ->
     let mut response = (status, Json(Problem { success: false, message, data: (), meta })).into_response();
     response.headers_mut().extend(headers);
     response
+}
+
+fn is_documented(status: StatusCode, code: &str) -> bool {
+    // The sandbox also answers 418, which nothing else does.
+    code == "sandbox" || CODES.iter().any(|(known, codes)| *known == status.as_u16() && codes.contains(&code))
 }
 
 /// The error with all its causes, for the log.
@@ -211,5 +227,28 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         | Error::Vision(_)
         | Error::Panicked
         | Error::Internal(_) => (FAILED, "internal"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The words in backticks of a row of the table of errors.
+    fn codes_of(row: &str) -> BTreeSet<&str> {
+        let quoted = row.split('`').skip(1).step_by(2);
+        quoted.filter(|word| word.bytes().all(|byte| matches!(byte, b'_' | b'0'..=b'9' | b'a'..=b'z'))).collect()
+    }
+
+    #[test]
+    fn the_notes_on_the_api_list_every_code_under_its_status() {
+        let notes = include_str!("../../../../../docs/api.md");
+        for (status, codes) in CODES {
+            let row = notes.lines().find(|line| line.starts_with(&format!("| {status} |"))).unwrap();
+            let codes = codes.iter().copied().filter(|code| *code != "sandbox").collect();
+            assert_eq!(codes_of(row), codes, "{status}");
+        }
     }
 }
