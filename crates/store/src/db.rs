@@ -130,7 +130,7 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *tx).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[INITIAL, DATA_KEYS, HEARTBEATS]).run_direct(None, &mut *tx, false).await?;
+        migrator(&[INITIAL, DATA_KEYS, HEARTBEATS, REMOVALS]).run_direct(None, &mut *tx, false).await?;
         tx.commit().await?;
         let readers = pool().max_connections(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
         Ok(Db { pools: Backend::Sqlite(SqlitePools { writer, readers }), sealer: None, written: Arc::default() })
@@ -151,7 +151,9 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *connection).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[INITIAL, VECTORS, DATA_KEYS, HEARTBEATS]).run_direct(None, &mut *connection, false).await?;
+        migrator(&[INITIAL, VECTORS, DATA_KEYS, HEARTBEATS, REMOVALS])
+            .run_direct(None, &mut *connection, false)
+            .await?;
         Ok(Db { pools: Backend::Postgres(PostgresPools { work, pulse }), sealer: None, written: Arc::default() })
     }
 
@@ -166,12 +168,14 @@ impl Db {
         matches!(self.pools, Backend::Postgres(_))
     }
 
-    /// Writes one small row, to see whether the database can be written: a disk that is full can still be read. Success serves
-    /// all who ask within a second.
+    /// Writes one small row, to see whether the database can be written: a disk that is full can still be read. A write
+    /// that succeeds serves all who ask within a second.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if not.
     pub async fn check_writable(&self, now: Micros) -> Result<()> {
+        // Fails at once when the database is away or closed, whenever it was last written.
+        drop(self.read().await?);
         let mut written = self.written.lock().await;
         if written.is_some_and(|at| at.elapsed() < PULSE_SHARED) {
             return Ok(());
@@ -327,9 +331,9 @@ type File = (i64, &'static str, &'static str);
 const INITIAL: File = (1, "initial", include_str!("../migrations/0001_initial.sql"));
 /// Only for PostgreSQL.
 pub(crate) const VECTORS: File = (2, "vectors", include_str!("../migrations/postgres/0002_vectors.sql"));
-const HEARTBEATS: File = (7, "heartbeats", include_str!("../migrations/0007_heartbeats.sql"));
-
 const DATA_KEYS: File = (3, "data_keys", include_str!("../migrations/0003_data_keys.sql"));
+const HEARTBEATS: File = (7, "heartbeats", include_str!("../migrations/0007_heartbeats.sql"));
+const REMOVALS: File = (8, "removals", include_str!("../migrations/0008_removals.sql"));
 
 fn migrator(files: &[File]) -> Migrator {
     let migration = |(version, name, text): &File| {

@@ -92,7 +92,7 @@ pub(crate) async fn append_to(
         return Err(Error::TooManyEmbeddings { limit: max, stored: stored as u32, added: added as u32 });
     }
     insert_from(tx, account, enrollment, stored, new, now).await?;
-    collections::record_change(tx, account, None, enrollment, 0, now).await?;
+    collections::record_change(tx, account, None, enrollment, collections::Change::Gains, now).await?;
     Ok(())
 }
 
@@ -120,7 +120,8 @@ pub async fn delete(tx: &mut Tx, account: Id, enrollment: Id, id: Id, now: Micro
     let text = "update embeddings set position = -position - 1 \
                 where account_id = $1 and enrollment_id = $2 and position < 0";
     sql!(execute, tx, text, account, enrollment)?;
-    let collections = collections::record_change(tx, account, None, enrollment, 0, now).await?;
+    let collections =
+        collections::record_change(tx, account, None, enrollment, collections::Change::Loses, now).await?;
     tombstones::insert(tx, account, Kind::Embedding, id, now).await?;
     if image.is_some() {
         jobs::queue(tx, Job::RemoveImage, account, id, now).await?;

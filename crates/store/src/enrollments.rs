@@ -269,7 +269,7 @@ pub async fn extend(
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`].
 pub async fn delete(tx: &mut Tx, account: Id, id: Id, now: Micros) -> Result<Deleted> {
-    let collections = collections::record_change(tx, account, None, id, -1, now).await?;
+    let collections = collections::record_change(tx, account, None, id, collections::Change::Leaves, now).await?;
     sql!(execute, tx, "delete from members where account_id = $1 and enrollment_id = $2", account, id)?;
     let images = embeddings::delete_all_of(tx, account, id, now).await?;
     let text = "delete from enrollments where account_id = $1 and id = $2";

@@ -93,6 +93,6 @@ pub async fn switch(tx: &mut Tx, account: Id, enrollment: Id, model: &str, now: 
         let new = NewEmbedding { id, model: model.to_owned(), vector, quality, image_key };
         embeddings::insert_from(tx, account, enrollment, position, &[new], now).await?;
     }
-    collections::record_change(tx, account, None, enrollment, 0, now).await?;
+    collections::record_change(tx, account, None, enrollment, collections::Change::Loses, now).await?;
     Ok(())
 }

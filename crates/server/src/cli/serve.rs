@@ -17,7 +17,7 @@ use crate::jobs::{self, Tools};
 use crate::keyring::Keyring;
 use crate::lists::{self, Schedule};
 use crate::pools::{Engine, Pool, faces};
-use crate::{descriptors, fetch, http};
+use crate::{descriptors, fetch, http, search};
 
 /// Arguments of `vultus serve`.
 #[derive(Debug, clap::Args)]
@@ -65,6 +65,7 @@ async fn serve(
     let address = listener.local_addr()?;
     let app = App::new(config, db, engines, keyring)?;
     mint_first_key(&app, address).await?;
+    search::settle(app.vectors.open()).await;
     tracing::info!(%address, data = %app.config.data.data_dir.display(), "listening");
     let server = http::wire::listen::serve(listener, app.clone(), stop);
     let metrics = serve_metrics(metrics, app.clone())?;
@@ -72,10 +73,12 @@ async fn serve(
     let tools = Tools::new(&app.config, app.db.clone(), app.vectors.clone())?;
     let worker = work.then(|| tokio::spawn(jobs::run(tools, std::future::pending())));
     let lists = lists::keep(app.screening.clone(), schedule);
+    let swept = search::keep_swept(app.vectors.clone());
     let result = tokio::select! {
         () = server => Ok(()),
         error = failure => Err(error),
         () = lists => Ok(()),
+        () = swept => Ok(()),
         () = metrics => Ok(()),
     };
     if let Some(worker) = worker {

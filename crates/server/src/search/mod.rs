@@ -9,6 +9,7 @@ mod milvus;
 mod postgres;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use futures_util::FutureExt as _;
@@ -84,6 +85,16 @@ pub trait VectorIndex: Send + Sync {
         future::ok(()).boxed()
     }
 
+    /// Removes from this machine's disk what a former process left of what was removed. Called before anything is served.
+    fn open(&self) -> BoxFuture<'_, Result<(), Error>> {
+        future::ok(()).boxed()
+    }
+
+    /// Removes from this machine's disk what holds embeddings that were removed, by any server. Called by every server.
+    fn sweep(&self) -> BoxFuture<'_, Result<(), Error>> {
+        future::ok(()).boxed()
+    }
+
     /// Does what has to be done from time to time, by any of the servers and workers.
     fn maintain(&self) -> BoxFuture<'_, Result<(), Error>> {
         future::ok(()).boxed()
@@ -114,6 +125,26 @@ pub struct Comparison {
     pub missing: u64,
     /// How many it has that it should not have.
     pub surplus: u64,
+}
+
+/// How often a server looks for what must go from its disk: three times in the minute that is promised.
+const SWEEP_EVERY: Duration = Duration::from_secs(20);
+
+/// Keeps the disk of this machine free of what was removed. Never ends.
+pub async fn keep_swept(index: Arc<dyn VectorIndex>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        settle(index.sweep()).await;
+    }
+}
+
+/// Waits for an effect of something that is committed. A failure is logged and does not fail the request: a sweep or the
+/// upkeep of the engine makes up for it.
+pub async fn settle(effect: impl Future<Output = Result<(), Error>>) {
+    if let Err(error) = effect.await {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::warn!(error, "what was removed is taken out of the search later");
+    }
 }
 
 /// The search engine that the configuration asks for.

@@ -103,6 +103,30 @@ pub async fn state(db: &Db, account: Id, id: Id) -> Result<State> {
     Ok(State { version, changed, unknowns, members: members as u64, fit })
 }
 
+/// The versions of a collection that tell whether a copy of it may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Versions {
+    /// The newest version.
+    pub version: i64,
+    /// The version of the last change that took an embedding out.
+    pub removed: i64,
+}
+
+impl Versions {
+    /// Whether a copy of this version holds nothing that was removed since, and is not of another history.
+    pub fn allow(&self, copy: i64) -> bool {
+        (self.removed..=self.version).contains(&copy)
+    }
+}
+
+/// The versions of a collection of any account; none if it is not there. For the upkeep of copies, which asks for no account's data.
+pub async fn versions(db: &Db, collection: Id) -> Result<Option<Versions>> {
+    let mut conn = db.read().await?;
+    let text = "select version, removed from collections where id = $1";
+    let row: Option<(i64, i64)> = sql!(fetch_optional, &mut conn, text, collection)?;
+    Ok(row.map(|(version, removed)| Versions { version, removed }))
+}
+
 /// Number of embeddings in a collection. Reads an index entry for each.
 pub async fn embedding_count(db: &Db, account: Id, collection: Id) -> Result<u64> {
     let mut conn = db.read().await?;

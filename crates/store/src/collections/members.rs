@@ -33,7 +33,7 @@ pub async fn add_member(tx: &mut Tx, account: Id, collection: Id, enrollment: Id
 pub async fn remove_member(tx: &mut Tx, account: Id, collection: Id, enrollment: Id, now: Micros) -> Result<bool> {
     check(tx, account, collection).await?;
     check_enrollment(tx, account, enrollment).await?;
-    record_change(tx, account, Some(collection), enrollment, -1, now).await?;
+    record_change(tx, account, Some(collection), enrollment, Change::Leaves, now).await?;
     let text = "delete from members where account_id = $1 and collection_id = $2 and enrollment_id = $3";
     let left = sql!(execute, tx, text, account, collection, enrollment)? > 0;
     let text = "delete from rejections where account_id = $1 and collection_id = $2 and enrollment_id = $3";
@@ -49,26 +49,55 @@ pub(crate) async fn join(tx: &mut Tx, account: Id, collection: Id, enrollment: I
     if sql!(execute, tx, text, account, collection, enrollment, now)? == 0 {
         return check(tx, account, collection).await.map(|()| false);
     }
-    record_change(tx, account, Some(collection), enrollment, 1, now).await?;
+    record_change(tx, account, Some(collection), enrollment, Change::Joins, now).await?;
     Ok(true)
 }
 
+/// How a member of a collection changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The person becomes a member.
+    Joins,
+    /// The person gets embeddings.
+    Gains,
+    /// The person loses embeddings, or gets others for them.
+    Loses,
+    /// The person is a member no longer.
+    Leaves,
+}
+
+impl Change {
+    /// What is added to the number of members.
+    const fn members(self) -> i64 {
+        match self {
+            Self::Joins => 1,
+            Self::Gains | Self::Loses => 0,
+            Self::Leaves => -1,
+        }
+    }
+
+    /// Whether a copy of the collection from before holds what must go.
+    const fn removes(self) -> bool {
+        matches!(self, Self::Loses | Self::Leaves)
+    }
+}
+
 /// Notes that a member has changed, in all collections that it is in or in one of them: the version grows, the change is
-/// listed, and the classifier is to be fitted again. `joined` is what the change adds to the number of members. Gives those
-/// collections.
+/// listed, and the classifier is to be fitted again. Gives those collections.
 pub(crate) async fn record_change(
     tx: &mut Tx,
     account: Id,
     collection: Option<Id>,
     enrollment: Id,
-    joined: i64,
+    change: Change,
     now: Micros,
 ) -> Result<Vec<Id>> {
-    let text = "update collections set version = version + 1, member_count = member_count + $4, updated = $5 \
-                where account_id = $1 and ($3 is null or id = $3) and id in \
+    let text = "update collections set version = version + 1, member_count = member_count + $4, updated = $5, \
+                removed = case when $6 then version + 1 else removed end where account_id = $1 and ($3 is null or id = $3) and id in \
                 (select collection_id from members where account_id = $1 and enrollment_id = $2) \
                 returning id, version";
-    let changed: Vec<(Id, i64)> = sql!(fetch_all, tx, text, account, enrollment, collection, joined, now)?;
+    let (joined, removes) = (change.members(), change.removes());
+    let changed: Vec<(Id, i64)> = sql!(fetch_all, tx, text, account, enrollment, collection, joined, now, removes)?;
     for &(collection, version) in &changed {
         let text = "insert into changes (collection_id, version, account_id, enrollment_id, changed) \
                     values ($1, $2, $3, $4, $5)";

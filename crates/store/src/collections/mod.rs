@@ -15,9 +15,11 @@ use crate::page::{Page, Window};
 use crate::tombstones;
 use crate::tx::{Conn, Handle, Tx};
 
-pub use gallery::{FitStamp, Member, MemberEmbedding, MemberReader, Reader, State, embedding_count, members, state};
+pub use gallery::{
+    FitStamp, Member, MemberEmbedding, MemberReader, Reader, State, Versions, embedding_count, members, state, versions,
+};
+pub(crate) use members::{Change, join, record_change, trim_changes};
 pub use members::{add_member, changes, remove_member};
-pub(crate) use members::{join, record_change, trim_changes};
 
 /// A collection and the account that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use vultus_store::collections::{
     Filter, MemberReader, Reader, State, add_member, by_id, changes, delete, list, members, remove_member, state,
 };
 use vultus_store::enrollments::{Facts, FactsUpdate};
-use vultus_store::{Id, Kind, embeddings, enrollments};
+use vultus_store::{Id, Kind, collections, embeddings, enrollments};
 
 use crate::world::{MAX, MODEL, append, assert_fails, embedding, new_id, now, on_each_database, written};
 
@@ -175,6 +175,37 @@ async fn members_are_read_with_what_is_known_of_them() {
         assert_eq!(facts_of(world.stranger, &[ada]).await, []);
         assert_eq!(members(db, account, home, "another model", &[ada]).await.unwrap(), []);
         assert_eq!(members(db, world.stranger, home, MODEL, &[ada]).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_removal_is_remembered_by_version_and_additions_are_none() {
+    on_each_database(async |world| {
+        let home = world.collection("Home").await;
+        let versions = async || collections::versions(&world.db, home).await.unwrap().unwrap();
+        let (ada, bob) = (world.enroll("Ada", 2, Some(home)).await, world.enroll("Bob", 1, Some(home)).await);
+        let before = versions().await;
+        assert!(before.removed < before.version && before.allow(before.version), "{before:?}");
+
+        let stored = embeddings::list(&world.db, world.account, ada).await.unwrap();
+        let mut tx = world.db.write(world.account).await.unwrap();
+        embeddings::delete(&mut tx, world.account, ada, stored[0].id, now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let after = versions().await;
+        assert!(!after.allow(before.version) && after.allow(after.version), "an embedding was deleted: {after:?}");
+
+        let mut tx = world.db.write(world.account).await.unwrap();
+        collections::remove_member(&mut tx, world.account, home, bob, now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let left = versions().await;
+        assert!(!left.allow(after.version), "a member left: {left:?}");
+
+        let mut tx = world.db.write(world.account).await.unwrap();
+        enrollments::delete(&mut tx, world.account, ada, now()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(!versions().await.allow(left.version), "a person was deleted");
+        assert!(!versions().await.allow(versions().await.version + 1), "a copy from the future is of another history");
     })
     .await;
 }

@@ -19,6 +19,7 @@ use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::listing::{self, Elements};
 use crate::http::wire::parameters::{Endpoint, Form, Kind as Values, Parameter};
+use crate::search;
 
 const NAME: Parameter = Parameter::required("name", Values::Label, "Name of the collection.");
 const UNKNOWNS: Parameter =
@@ -216,7 +217,7 @@ pub(crate) async fn delete(
     collections::delete(&mut tx, caller.account, id, clock::now_us()).await?;
     tx.commit().await?;
     app.classifiers.remove_collection(CollectionKey { account: caller.account, collection: id });
-    app.vectors.remove_collection(caller.account, id).await?;
+    search::settle(app.vectors.remove_collection(caller.account, id)).await;
     Ok(Envelope::new(None, format!("Entity *{id}* has been deleted"), None))
 }
 
@@ -237,7 +238,7 @@ pub(crate) async fn remove_member(
     let mut tx = app.db.write(caller.account).await?;
     collections::remove_member(&mut tx, caller.account, collection, enrollment, clock::now_us()).await?;
     tx.commit().await?;
-    app.vectors.remove_person(caller.account, enrollment, &[collection]).await?;
+    search::settle(app.vectors.remove_person(caller.account, enrollment, &[collection])).await;
     Ok(answer("collection updated successfully", collection))
 }
 

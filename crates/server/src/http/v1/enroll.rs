@@ -22,6 +22,7 @@ use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::listing;
 use crate::http::wire::parameters::{Endpoint, Form, Kind as Values, Parameter};
+use crate::search;
 
 /// Most images of a new enrollment; others can be added to it.
 const MAX_IMAGES: usize = 10;
@@ -244,7 +245,7 @@ pub(crate) async fn delete(
     let mut tx = app.db.write(caller.account).await?;
     let deleted = enrollments::delete(&mut tx, caller.account, id, clock::now_us()).await?;
     tx.commit().await?;
-    app.vectors.remove_person(caller.account, id, &deleted.collections).await?;
+    search::settle(app.vectors.remove_person(caller.account, id, &deleted.collections)).await;
     app.blobs.remove_now(&deleted.images).await;
     Ok(Envelope::new(None, format!("Enrollment *{id}* has been deleted"), None))
 }
@@ -267,7 +268,7 @@ pub(crate) async fn delete_embedding(
     let mut tx = app.db.write(caller.account).await?;
     let deleted = embeddings::delete(&mut tx, caller.account, enrollment, id, clock::now_us()).await?;
     tx.commit().await?;
-    app.vectors.remove_person(caller.account, enrollment, &deleted.collections).await?;
+    search::settle(app.vectors.remove_person(caller.account, enrollment, &deleted.collections)).await;
     app.blobs.remove_now(&deleted.images).await;
     Ok(Envelope::new(None, format!("Embedding *{id}* has been deleted"), None))
 }

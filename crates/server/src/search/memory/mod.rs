@@ -152,6 +152,24 @@ impl Galleries {
         Ok(())
     }
 
+    /// Whether a copy of this version may stay on the disk: the collection is there, and nothing was taken out of it since.
+    async fn may_stay(&self, collection: Id, version: Option<i64>) -> Result<bool, Error> {
+        let versions = collections::versions(&self.db, collection).await?;
+        Ok(versions.zip(version).is_some_and(|(versions, version)| versions.allow(version)))
+    }
+
+    /// Removes files that hold what was removed, whoever removed it and whenever.
+    async fn sweep(&self) -> Result<(), Error> {
+        let folder = self.folder.clone();
+        let found = blocking(move || folder.found()).await?.context("cannot read the folder of galleries")?;
+        for file in found {
+            if !self.may_stay(file.collection, file.version).await? {
+                self.remove_snapshot(file.collection).await?;
+            }
+        }
+        Ok(())
+    }
+
     fn check_budget(&self, embeddings: usize) -> Result<(), Error> {
         let limit = self.slots.capacity();
         if embeddings > limit { Err(Error::GalleryTooLarge { embeddings, limit }) } else { Ok(()) }
@@ -240,12 +258,28 @@ impl VectorIndex for Memory {
         .boxed()
     }
 
+    fn open(&self) -> BoxFuture<'_, Result<(), Error>> {
+        async move {
+            let folder = self.0.folder.clone();
+            blocking(move || folder.remove_unfinished()).await?.context("cannot read the folder of galleries")?;
+            self.0.sweep().await
+        }
+        .boxed()
+    }
+
+    fn sweep(&self) -> BoxFuture<'_, Result<(), Error>> {
+        self.0.sweep().boxed()
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
         async move {
             for (key, slot) in self.0.slots.all() {
-                self.0.save(key, &slot).await?;
+                let version = slot.with(|here| here.version);
+                if self.0.may_stay(key.collection, version).await? {
+                    self.0.save(key, &slot).await?;
+                }
             }
-            Ok(())
+            self.0.sweep().await
         }
         .boxed()
     }

@@ -15,6 +15,8 @@ use vultus_store::collections::CollectionKey;
 
 use super::loaded::LoadedGallery;
 
+/// Extension of a file that is complete.
+const FINISHED: &str = "gallery";
 /// Extension of a file that is being written.
 const UNFINISHED: &str = "new";
 
@@ -24,7 +26,7 @@ pub struct Folder(pub PathBuf);
 
 impl Folder {
     fn file(&self, collection: Id) -> PathBuf {
-        self.0.join(format!("{collection}.gallery"))
+        self.0.join(format!("{collection}.{FINISHED}"))
     }
 
     /// Writes a gallery; the file of before stays until it is complete.
@@ -71,6 +73,57 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// A file of the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The collection that it is of.
+    pub collection: Id,
+    /// The version; none where the file is too short to say.
+    pub version: Option<i64>,
+}
+
+impl Folder {
+    /// The collections that have a file here.
+    pub fn found(&self) -> io::Result<Vec<Found>> {
+        let entries = match fs::read_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let named = path.extension().is_some_and(|extension| extension == FINISHED);
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+            if let (true, Some(collection)) = (named, stem) {
+                found.push(Found { collection, version: version(&path) });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes files that were not finished. For a start, before anything is written.
+    pub fn remove_unfinished(&self) -> io::Result<()> {
+        let entries = match fs::read_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The version that a file begins with.
+fn version(path: &Path) -> Option<i64> {
+    let mut bytes = [0; 8];
+    File::open(path).ok()?.read_exact(&mut bytes).ok()?;
+    Some(i64::from_le_bytes(bytes))
 }
 
 fn load(path: &Path, key: CollectionKey, model: &str) -> anyhow::Result<LoadedGallery> {

@@ -247,3 +247,35 @@ async fn a_client_that_gives_up_does_not_undo_what_others_wait_for() {
     }
     panic!("nobody went on with it");
 }
+
+#[tokio::test]
+async fn what_is_removed_leaves_the_disk_whoever_removed_it_and_whatever_was_interrupted() {
+    let mut world = World::new().await;
+    let person = world.enroll_enough().await;
+    world.find(1).await;
+    world.memory.sweep().await.unwrap();
+    assert!(world.snapshot().exists(), "a file that holds nothing removed stays");
+
+    // Another server, or this one before it was killed: the commit is all that happened.
+    let mut tx = world.db.write(world.account).await.unwrap();
+    enrollments::delete(&mut tx, world.account, person, crate::clock::now_us()).await.unwrap();
+    tx.commit().await.unwrap();
+    let unfinished = world.snapshot().with_extension("new");
+    std::fs::copy(world.snapshot(), &unfinished).unwrap();
+    // The gallery in memory is of before the removal as well: it is not written.
+    world.memory.close().await.unwrap();
+    assert!(!world.snapshot().exists(), "a running server sweeps");
+    world.restart();
+    world.memory.open().await.unwrap();
+    assert!(!unfinished.exists(), "a start removes what was not finished");
+
+    world.enroll(20_000..20_100).await;
+    world.find(1).await;
+    assert!(world.snapshot().exists(), "the collection has a file again");
+    let mut tx = world.db.write(world.account).await.unwrap();
+    collections::delete(&mut tx, world.account, world.collection, crate::clock::now_us()).await.unwrap();
+    tx.commit().await.unwrap();
+    world.restart();
+    world.memory.open().await.unwrap();
+    assert!(!world.snapshot().exists(), "a start removes the file of a collection that is gone");
+}
