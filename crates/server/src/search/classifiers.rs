@@ -10,7 +10,7 @@ use vultus_store::fits::{self, Fit};
 use crate::error::Error;
 use crate::search::{Cache, Space};
 
-/// A classifier whose subjects are the [numbers](Id::number) of enrollments.
+/// A classifier whose subjects are the [numbers](vultus_store::Id::number) of enrollments.
 pub type PersonClassifier = Classifier<u128>;
 
 /// Which classifier it is: when it was fitted, or for how many people an untrained one is.
