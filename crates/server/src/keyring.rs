@@ -61,6 +61,11 @@ impl Keyring {
         self.current.tag(purpose, message)
     }
 
+    /// [`Self::tag`] under each secret, the one in force first: for what is searched by its tag.
+    pub fn tags(&self, purpose: &str, message: &[u8]) -> impl Iterator<Item = [u8; 32]> {
+        std::iter::once(&self.current).chain(&self.former).map(move |master| master.tag(purpose, message))
+    }
+
     /// Finds out whether a tag is that of `message`, and under which secret. The time depends on the number of secrets only.
     pub fn verify(&self, purpose: &str, message: &[u8], tag: &[u8]) -> Option<Age> {
         let is_tag_under = |master: &Master| bool::from(master.tag(purpose, message).as_slice().ct_eq(tag));

@@ -50,9 +50,9 @@ pub struct EmbeddingRef {
 pub struct Facts {
     /// The name. It may be empty.
     pub name: String,
-    /// The name of the person in the account's own system.
+    /// The name of the person in the account's own system. An empty one counts as none.
     pub external_id: Option<String>,
-    /// A JSON object.
+    /// A compact JSON object. An empty one counts as none.
     pub metadata: Option<String>,
 }
 
@@ -61,9 +61,9 @@ pub struct Facts {
 pub struct FactsUpdate {
     /// The new name.
     pub name: Option<String>,
-    /// The new external id.
+    /// The new external id. An empty one removes that which is stored.
     pub external_id: Option<String>,
-    /// The new JSON object.
+    /// The new JSON object, compact. An empty one removes that which is stored.
     pub metadata: Option<String>,
 }
 
@@ -105,7 +105,7 @@ pub struct Filter<'a> {
 pub async fn insert(tx: &mut Tx, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
     let text = "insert into enrollments \
                 (id, account_id, name, external_id, metadata, embedding_count, created, updated) \
-                values ($1, $2, $3, $4, $5, $6, $7, $7)";
+                values ($1, $2, $3, nullif($4, ''), nullif($5, '{}'), $6, $7, $7)";
     let Facts { name, external_id, metadata } = &new.facts;
     let (external_id, metadata, count) = (external_id.as_deref(), metadata.as_deref(), new.embeddings.len() as i64);
     sql!(execute, tx, text, new.id, account, name.as_str(), external_id, metadata, count, now)?;
@@ -237,8 +237,9 @@ fn rows<'a>(
 /// # Errors
 /// [`Error::NotFound`] or [`Error::Gone`].
 pub async fn update_facts(tx: &mut Tx, account: Id, id: Id, new: &FactsUpdate, now: Micros) -> Result<()> {
-    let text = "update enrollments set name = coalesce($3, name), external_id = coalesce($4, external_id), \
-                metadata = coalesce($5, metadata), updated = $6 where account_id = $1 and id = $2";
+    let text = "update enrollments set name = coalesce($3, name), \
+                external_id = nullif(coalesce($4, external_id), ''), \
+                metadata = nullif(coalesce($5, metadata), '{}'), updated = $6 where account_id = $1 and id = $2";
     let (name, external_id, metadata) = (new.name.as_deref(), new.external_id.as_deref(), new.metadata.as_deref());
     if sql!(execute, tx, text, account, id, name, external_id, metadata, now)? == 0 {
         return Err(tombstones::missing(tx, account, Kind::Enrollment, id).await);

@@ -80,7 +80,7 @@ pub async fn insert(tx: &mut Tx, account: Id, new: &NewApiKey<'_>, now: Micros) 
     Ok(())
 }
 
-/// The key with this id, of whichever account: this is how a request learns its account.
+/// The key with this id, of whichever account: for the operator.
 ///
 /// # Errors
 /// [`Error::NotFound`].
@@ -89,6 +89,15 @@ pub async fn by_id(db: &Db, id: Id) -> Result<ApiKey> {
     let text = "select id, account_id, hash, name, scopes, test, created, expires, revoked from api_keys where id = $1";
     let row = sql!(fetch_optional, &mut conn, text, id)?;
     row.map(from_row).ok_or(Error::NotFound { kind: Kind::Key, id })
+}
+
+/// The key with this keyed hash, of whichever account: this is how a request learns its account.
+pub async fn by_hash(db: &Db, hash: &[u8]) -> Result<Option<ApiKey>> {
+    let mut conn = db.read().await?;
+    let text =
+        "select id, account_id, hash, name, scopes, test, created, expires, revoked from api_keys where hash = $1";
+    let row = sql!(fetch_optional, &mut conn, text, hash)?;
+    Ok(row.map(from_row))
 }
 
 /// The keys of an account, or for the operator of all accounts, oldest first, with those that are no longer good.

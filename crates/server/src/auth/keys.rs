@@ -1,12 +1,17 @@
 //! API keys: how they are made, read and checked.
 //!
-//! A key is `vultus_`, the id of its row (23 characters) and 32 random bytes (43 characters). The database holds an HMAC of
-//! the whole key under the server secret: a copied database admits nobody.
+//! A new key is `vultus_`, the id of its row (23 characters) and 32 random bytes (43 characters). A key of a client that cannot be
+//! changed keeps the text that it has: see [`Given`]. The database holds an HMAC of the whole key under the server secret, by which
+//! the key is found: a copied database admits nobody.
 
+use std::str::FromStr;
+
+use anyhow::bail;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use vultus_store::keys::{ApiKey, NewApiKey};
 use vultus_store::{Db, Id, Kind, accounts};
+use zeroize::Zeroizing;
 
 use super::principal::{Principal, Scope};
 use crate::error::{Error, KeyProblem};
@@ -16,8 +21,11 @@ use crate::{app, clock};
 
 const PREFIX: &str = "vultus_";
 const RANDOM_BYTES: usize = 32;
-const RANDOM_CHARS: usize = 43;
 const PURPOSE: &str = "api key";
+/// Lengths of keys in characters.
+const KEY_CHARS: std::ops::RangeInclusive<usize> = 8..=200;
+/// A given key of fewer characters may be guessed.
+const SAFE_CHARS: usize = 32;
 
 /// A key to be made.
 #[derive(Debug)]
@@ -42,15 +50,61 @@ pub struct Minted {
     pub text: String,
 }
 
+/// The text of a key that a client has already: 8 to 200 visible ASCII characters.
+pub struct Given(Zeroizing<String>);
+
+impl Given {
+    /// Whether the text is so short that somebody may guess it.
+    pub fn is_short(&self) -> bool {
+        self.0.len() < SAFE_CHARS
+    }
+}
+
+impl FromStr for Given {
+    type Err = anyhow::Error;
+
+    /// White space around the text is ignored.
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let text = text.trim();
+        if !is_key(text) {
+            bail!("a key has {} to {} visible ASCII characters, without spaces", KEY_CHARS.start(), KEY_CHARS.end());
+        }
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
+
 /// Makes a key, and its account if there is none of this name.
 ///
 /// # Errors
 /// When the database fails or the system gives no random bytes.
 pub async fn mint(db: &Db, keyring: &Keyring, new: &NewKey<'_>) -> anyhow::Result<Minted> {
-    let now = clock::now_us();
     let id = app::new_id(Kind::Key)?;
     let random = random_bytes::<RANDOM_BYTES>()?;
     let text = format!("{PREFIX}{id}{}", BASE64_URL_SAFE_NO_PAD.encode(random));
+    insert(db, keyring, new, id, &text).await?;
+    Ok(Minted { id, text })
+}
+
+/// Makes a key of the text that a client has already, and its account if there is none of this name. Gives the key's id.
+///
+/// # Errors
+/// When a key has this text already, of any account and even if it was revoked, or when the database fails.
+pub async fn adopt(db: &Db, keyring: &Keyring, new: &NewKey<'_>, given: &Given) -> anyhow::Result<Id> {
+    let taken = || anyhow::anyhow!("there is a key with this text already: see `vultus keys list`");
+    if find(db, keyring, &given.0).await?.is_some() {
+        return Err(taken());
+    }
+    let id = app::new_id(Kind::Key)?;
+    insert(db, keyring, new, id, &given.0).await.map_err(|error| match error.downcast_ref() {
+        // Another command was faster.
+        Some(vultus_store::Error::Conflict(_)) => taken(),
+        _ => error,
+    })?;
+    Ok(id)
+}
+
+async fn insert(db: &Db, keyring: &Keyring, new: &NewKey<'_>, id: Id, text: &str) -> anyhow::Result<()> {
+    let now = clock::now_us();
     let hash = keyring.tag(PURPOSE, text.as_bytes());
     let scopes = new.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
     let (name, test, expires) = (new.name, new.test, new.expires);
@@ -58,8 +112,7 @@ pub async fn mint(db: &Db, keyring: &Keyring, new: &NewKey<'_>) -> anyhow::Resul
     let mut tx = db.write_unlocked().await?;
     let account = accounts::get_or_insert(&mut tx, app::new_id(Kind::Account)?, new.account, now).await?;
     vultus_store::keys::insert(&mut tx, account.id, &key, now).await?;
-    tx.commit().await?;
-    Ok(Minted { id, text })
+    Ok(tx.commit().await?)
 }
 
 /// Finds out who sent a request by the text of its key. White space around the key is ignored. A key that was made under a
@@ -69,11 +122,8 @@ pub async fn mint(db: &Db, keyring: &Keyring, new: &NewKey<'_>) -> anyhow::Resul
 /// [`Error::Unauthorized`], or those of the database.
 pub async fn authenticate(db: &Db, keyring: &Keyring, text: &str) -> Result<Principal, Error> {
     let text = text.trim();
-    let id = id_of(text).ok_or(Error::Unauthorized(KeyProblem::Unknown))?;
-    let key = match vultus_store::keys::by_id(db, id).await {
-        Err(vultus_store::Error::NotFound { .. }) => return Err(Error::Unauthorized(KeyProblem::Unknown)),
-        other => other?,
-    };
+    let found = if is_key(text) { find(db, keyring, text).await? } else { None };
+    let key = found.ok_or(Error::Unauthorized(KeyProblem::Unknown))?;
     let age = keyring.verify(PURPOSE, text.as_bytes(), &key.hash);
     let caller = admit(&key, age, clock::now_us())?;
     if age == Some(Age::Former) {
@@ -86,17 +136,26 @@ pub async fn authenticate(db: &Db, keyring: &Keyring, text: &str) -> Result<Prin
     Ok(caller)
 }
 
+/// The key with this text, under whichever secret it was made. The search is by a keyed hash: its time says nothing about the texts
+/// of other keys.
+async fn find(db: &Db, keyring: &Keyring, text: &str) -> vultus_store::Result<Option<ApiKey>> {
+    for hash in keyring.tags(PURPOSE, text.as_bytes()) {
+        if let Some(key) = vultus_store::keys::by_hash(db, &hash).await? {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}
+
 async fn keep_under_current(db: &Db, caller: &Principal, hash: &[u8]) -> vultus_store::Result<()> {
     let mut tx = db.write(caller.account).await?;
     vultus_store::keys::update_hash(&mut tx, caller.account, caller.key, hash).await?;
     tx.commit().await
 }
 
-/// The id within the text of a key.
-fn id_of(text: &str) -> Option<Id> {
-    let rest = text.strip_prefix(PREFIX)?;
-    let id = rest.len().checked_sub(RANDOM_CHARS).and_then(|end| rest.get(..end))?;
-    id.parse::<Id>().ok().filter(|id| id.kind() == Kind::Key)
+/// Whether a text may be a key.
+fn is_key(text: &str) -> bool {
+    KEY_CHARS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Whether the bearer of a key is let in. `age` is that of the secret under which the bearer's text gives the stored hash,
@@ -167,9 +226,12 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_no_key_have_no_id() {
-        for text in ["", "vultus_", "test12345", "vultus_ä", &format!("vultus_{}", "A".repeat(66))] {
-            assert_eq!(id_of(text), None, "{text}");
+    fn texts_that_are_no_key_are_not_searched() {
+        for text in ["", "vultus_", "test\t12345", "two words", "vultus_\u{e9}", "sevenxx", &"A".repeat(201)] {
+            assert!(!is_key(text) && text.parse::<Given>().is_err(), "{text}");
+        }
+        for text in ["test12345", &"A".repeat(200)] {
+            assert_eq!(*format!(" {text}\r\n").parse::<Given>().unwrap().0, text);
         }
     }
 }

@@ -2,17 +2,24 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use serde_json::json;
 use vultus_store::keys::ApiKey;
 use vultus_store::{Id, Kind, accounts};
+use zeroize::Zeroizing;
 
 use super::{open, open_with_keyring, print};
-use crate::auth::keys::{self, NewKey};
+use crate::auth::keys::{self, Given, NewKey};
 use crate::auth::principal::Scope;
 use crate::clock;
 use crate::config::Data;
+
+/// Room for a key and white space around it.
+const MAX_SECRET_FILE_BYTES: u64 = 4096;
 
 /// Arguments of `vultus keys`.
 #[derive(Debug, clap::Args)]
@@ -41,8 +48,12 @@ enum Command {
         #[arg(long)]
         test: bool,
         /// First moment at which the key no longer works, UTC: 2027-01-31 or 2027-01-31T12:00:00 [default: never].
-        #[arg(long, value_name = "DATE", value_parser = date)]
+        #[arg(long, value_name = "DATE", value_parser = future)]
         expires: Option<i64>,
+        /// File with the text of the key, for a client whose key cannot be changed: 8 to 200 visible ASCII characters. White space
+        /// around it is ignored [default: a new random key].
+        #[arg(long, value_name = "FILE")]
+        secret_from: Option<PathBuf>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -69,25 +80,32 @@ enum Command {
 /// Runs the command.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::Create { account, name, scopes, test, expires, json, data } => {
+        Command::Create { account, name, scopes, test, expires, secret_from, json, data } => {
             let scopes = if scopes.is_empty() { &Scope::ALL } else { scopes.as_slice() };
-            create(&data, &NewKey { account: account.trim(), name: name.trim(), scopes, test, expires }, json).await
+            let new = NewKey { account: account.trim(), name: name.trim(), scopes, test, expires };
+            create(&data, &new, secret_from.as_deref(), json).await
         }
         Command::List { json, data } => list(&data, json).await,
         Command::Revoke { id, data } => revoke(&data, &id).await,
     }
 }
 
-async fn create(data: &Data, new: &NewKey<'_>, as_json: bool) -> anyhow::Result<()> {
+async fn create(data: &Data, new: &NewKey<'_>, secret_from: Option<&Path>, as_json: bool) -> anyhow::Result<()> {
     if new.account.is_empty() || new.name.is_empty() {
         bail!("--account and --name must not be empty");
     }
+    let given = secret_from.map(read_secret).transpose()?;
     let (db, keyring) = open_with_keyring(data).await?;
-    let key = keys::mint(&db, &keyring, new).await?;
+    let (id, text) = if let Some(given) = &given {
+        (keys::adopt(&db, &keyring, new, given).await?, None)
+    } else {
+        let key = keys::mint(&db, &keyring, new).await?;
+        (key.id, Some(key.text))
+    };
     if as_json {
         let shown = json!({
-            "id": key.id.to_string(),
-            "key": key.text,
+            "id": id.to_string(),
+            "key": text,
             "account": new.account,
             "name": new.name,
             "scopes": new.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(),
@@ -96,7 +114,26 @@ async fn create(data: &Data, new: &NewKey<'_>, as_json: bool) -> anyhow::Result<
         });
         return print(&shown.to_string());
     }
-    print(&format!("{}\n\nThis key is shown only once. To revoke it: vultus keys revoke {}", key.text, key.id))
+    let made = match text {
+        Some(text) => format!("{text}\n\nThis key is shown only once."),
+        None => "The given text is a key from now on.".to_owned(),
+    };
+    print(&format!("{made} To revoke it: vultus keys revoke {id}"))
+}
+
+/// The text of a key that a client has already. Warns if it is short.
+fn read_secret(file: &Path) -> anyhow::Result<Given> {
+    let problem = || format!("--secret-from {}", file.display());
+    let mut text = Zeroizing::new(String::new());
+    File::open(file)
+        .and_then(|file| file.take(MAX_SECRET_FILE_BYTES).read_to_string(&mut text))
+        .with_context(problem)?;
+    let given = text.parse::<Given>().with_context(problem)?;
+    if given.is_short() {
+        let warning = "warning: a key of fewer than 32 characters may be guessed: replace it as soon as the client can take another";
+        writeln!(io::stderr(), "{warning}")?;
+    }
+    Ok(given)
 }
 
 async fn list(data: &Data, as_json: bool) -> anyhow::Result<()> {
@@ -155,7 +192,11 @@ async fn revoke(data: &Data, id: &str) -> anyhow::Result<()> {
     print(&format!("revoked {id} ({})", key.name))
 }
 
-/// Opens the database. The very first use creates the data directory.
-fn date(text: &str) -> Result<i64, String> {
-    clock::parse(text).ok_or_else(|| "not a date: give 2027-01-31 or 2027-01-31T12:00:00 (UTC)".to_owned())
+/// A moment to come, in microseconds since 1970.
+fn future(text: &str) -> Result<i64, String> {
+    let moment = clock::parse(text).ok_or("not a date: give 2027-01-31 or 2027-01-31T12:00:00 (UTC)")?;
+    if moment <= clock::now_us() {
+        return Err("in the past: the key would never work".to_owned());
+    }
+    Ok(moment)
 }

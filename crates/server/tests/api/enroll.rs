@@ -231,6 +231,29 @@ async fn external_ids_and_metadata_are_kept_and_told() {
 }
 
 #[tokio::test]
+async fn external_ids_and_metadata_are_removed_by_empty_values_and_not_by_null() {
+    let app = TestApp::new().await;
+    let facts = json!({"img0": base64(&photo("collins")), "external_id": "astronaut-7", "metadata": {"floor": 3}});
+    let id = app.post("/v1/enroll", &facts).await.ok()["data"]["enrollment_id"].clone();
+    let change = async |external_id: Value, metadata: Value| {
+        let body = json!({"enrollment_id": id, "name": "E", "external_id": external_id, "metadata": metadata});
+        app.json(Method::PUT, "/v1/enroll", &body).await.ok();
+        let entry = app.get("/v1/enroll").await.ok()["data"][0].clone();
+        (entry.get("external_id").cloned(), entry.get("metadata").cloned())
+    };
+    let (external_id, metadata) = (facts.get("external_id").cloned(), facts.get("metadata").cloned());
+    assert_eq!(change(Value::Null, Value::Null).await, (external_id, metadata.clone()));
+    assert_eq!(change(json!("  "), Value::Null).await, (None, metadata));
+    assert_eq!(change(Value::Null, json!({})).await, (None, None));
+    assert_eq!(change(json!("e-8"), json!({"floor": 4})).await, (Some(json!("e-8")), Some(json!({"floor": 4}))));
+
+    let empty = json!({"img0": base64(&photo("biden")), "external_id": "", "metadata": {}});
+    app.post("/v1/enroll", &empty).await.ok();
+    let entry = app.get("/v1/enroll").await.ok()["data"][1].clone();
+    assert_eq!((entry.get("external_id"), entry.get("metadata")), (None, None));
+}
+
+#[tokio::test]
 async fn probable_duplicates_are_reported() {
     let app = TestApp::new().await;
     let home = app.collection("Home").await;

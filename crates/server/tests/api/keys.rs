@@ -1,6 +1,7 @@
 //! API keys over HTTP.
 
 use reqwest::Method;
+use vultus::auth::keys::{self, NewKey};
 use vultus::auth::principal::Scope;
 use vultus::clock::{SECOND_US, now_us};
 
@@ -46,6 +47,12 @@ async fn unknown_revoked_and_expired_keys_are_refused_with_what_is_safe_to_say()
     with(&app, &expired).await.problem(401, "key_expired");
     with(&app, &wrong_secret(&expired)).await.problem(401, "key_unknown");
     with(&app, &app.key_with(&Scope::ALL, Some(now_us() + 3600 * SECOND_US)).await).await.ok();
+
+    let given = "a-given-key-of-an-old-client";
+    let past =
+        NewKey { account: "old", name: "n", scopes: &Scope::ALL, test: false, expires: Some(now_us() - SECOND_US) };
+    keys::adopt(&app.app.db, &app.app.keyring, &past, &given.parse().unwrap()).await.unwrap();
+    with(&app, given).await.problem(401, "key_expired");
 
     let revoked = app.key_with(&Scope::ALL, None).await;
     with(&app, &revoked).await.ok();

@@ -121,6 +121,65 @@ fn a_secret_is_changed_while_keys_stay_good() {
     assert_eq!(status(data, &unused), "401");
 }
 
+#[test]
+fn a_key_with_a_given_text_works_like_any_other_and_is_taken_once() {
+    let parent = tempfile::tempdir().unwrap();
+    let (data, file) = (&parent.path().join("data"), parent.path().join("key"));
+    let old = "Qm7xT2kVb9LrYc4WnZp8HsJd5GfAe3UtRi6KoXyM";
+    fs::write(&file, format!("{old} \n")).unwrap();
+    let from = ["--secret-from", file.to_str().unwrap()];
+    let create = |account: &str| {
+        output(data, &[&["keys", "create", "--account", account, "--name", "tablet", "--json"], &from[..]].concat())
+    };
+    let made = create("acme");
+    assert!(made.status.success() && made.stderr.is_empty(), "{made:?}");
+    assert!(!text(&made.stdout).contains(old), "the text is not shown");
+    let id = serde_json::from_slice::<serde_json::Value>(&made.stdout).unwrap()["id"].as_str().unwrap().to_owned();
+    for account in ["other", "acme"] {
+        assert_refused(&create(account), &["there is a key with this text already"]);
+    }
+    assert_eq!((status(data, old), status(data, &old[1..])), ("200".into(), "401".into()));
+
+    // The same under another secret: the text is still taken, and the key still works.
+    fs::rename(data.join("secret.key"), data.join("former-secret.key")).unwrap();
+    assert_refused(&create("other"), &["there is a key with this text already"]);
+    assert_eq!(status(data, old), "200");
+    fs::remove_file(data.join("former-secret.key")).unwrap();
+    assert_eq!(status(data, old), "200", "it was used while the former secret was there");
+
+    for path in fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        let bytes = fs::read(&path).unwrap();
+        assert!(!bytes.windows(old.len()).any(|part| part == old.as_bytes()), "{} has the text", path.display());
+    }
+    assert!(output(data, &["keys", "revoke", &id]).status.success());
+    assert_eq!(status(data, old), "401");
+    assert_refused(&create("other"), &["there is a key with this text already"]);
+}
+
+#[test]
+fn a_given_text_that_is_no_key_is_refused_and_a_short_one_is_warned_of() {
+    let parent = tempfile::tempdir().unwrap();
+    let (data, file) = (&parent.path().join("data"), parent.path().join("key"));
+    let create = |content: &[u8]| {
+        fs::write(&file, content).unwrap();
+        output(data, &[&CREATE[..], &["--secret-from", file.to_str().unwrap()]].concat())
+    };
+    let long = "x".repeat(201);
+    for wrong in
+        [&b"seven77"[..], b"two words in it", "umlaut-\u{e4}\u{e4}\u{e4}".as_bytes(), &[0xff; 20], long.as_bytes()]
+    {
+        assert_refused(&create(wrong), &["--secret-from"]);
+    }
+    let short = create(b"test12345\n");
+    assert!(short.status.success() && text(&short.stderr).contains("warning: a key of fewer than 32"), "{short:?}");
+    assert_eq!(status(data, "test12345"), "200");
+    fs::remove_file(&file).unwrap();
+    assert_refused(
+        &output(data, &[&CREATE[..], &["--secret-from", file.to_str().unwrap()]].concat()),
+        &["--secret-from"],
+    );
+}
+
 /// What a server answers to a key.
 fn status(data: &Path, key: &str) -> String {
     let mut server = Server::start(data, "127.0.0.1:0");

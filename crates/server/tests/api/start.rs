@@ -164,4 +164,7 @@ fn what_keeps_it_from_starting_is_told_in_one_line_that_says_what_to_do() {
     }
     let misused = output(&fresh, &["keys", "create", "--account", "a", "--name", "n", "--scope", "admin"]);
     assert!(text(&misused.stderr).contains("collections:write"), "{misused:?}");
+    let past = output(&fresh, &["keys", "create", "--account", "a", "--name", "n", "--expires", "2020-01-01"]);
+    let message = text(&past.stderr);
+    assert!(!past.status.success() && message.contains("--expires") && message.contains("in the past"), "{past:?}");
 }

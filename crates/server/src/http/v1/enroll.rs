@@ -41,6 +41,16 @@ const NAME: Parameter = Parameter::optional("name", Values::Label, "Name of the 
 const EXTERNAL_ID: Parameter =
     Parameter::optional("external_id", Values::Label, "What the client's own system calls the person.");
 const METADATA: Parameter = Parameter::optional("metadata", Values::Object, "A JSON object to keep with the person.");
+const NEW_EXTERNAL_ID: Parameter = Parameter::optional(
+    "external_id",
+    Values::Label,
+    "What the client's own system calls the person. An empty text removes it; `null` changes nothing.",
+);
+const NEW_METADATA: Parameter = Parameter::optional(
+    "metadata",
+    Values::Object,
+    "A JSON object to keep with the person, in place of the one before. `{}` removes it; `null` changes nothing.",
+);
 const JOINED: Parameter =
     Parameter::optional("collection_id", Values::Id(Entity::Collection), "Id of a collection that the person joins.");
 const ENROLLMENT: Parameter =
@@ -62,7 +72,7 @@ pub(crate) static CREATE: Endpoint =
     Endpoint { form: Form::Json("EnrollBody"), parameters: &[IMAGES, NAME, EXTERNAL_ID, METADATA, JOINED] };
 pub(crate) static UPDATE: Endpoint = Endpoint {
     form: Form::Json("EnrollUpdateBody"),
-    parameters: &[MORE_IMAGES, NAME, EXTERNAL_ID, METADATA, ENROLLMENT],
+    parameters: &[MORE_IMAGES, NAME, NEW_EXTERNAL_ID, NEW_METADATA, ENROLLMENT],
 };
 pub(crate) static LIST: Endpoint =
     Endpoint { form: Form::Query, parameters: &[ONLY_ID, ONLY_MEMBERS, ONLY_NAME, ONLY_EXTERNAL_ID, LIMIT, CURSOR] };
@@ -180,7 +190,7 @@ pub(crate) async fn update(
     let most = app.config.images.max_images;
     let read = move |fields: &Fields<'_>| {
         let id = fields.required_id(&ENROLLMENT)?;
-        let (external_id, metadata) = (fields.label(&EXTERNAL_ID)?, fields.object(&METADATA)?);
+        let (external_id, metadata) = (fields.label(&NEW_EXTERNAL_ID)?, fields.object(&NEW_METADATA)?);
         let facts = FactsUpdate { name: fields.label(&NAME)?, external_id, metadata };
         let changes = facts.name.is_some() || facts.external_id.is_some() || facts.metadata.is_some();
         let pictures = if changes && !fields.has_pictures() { Vec::new() } else { fields.pictures(most)? };
