@@ -1,24 +1,31 @@
-//! Collections as files: one JSON object a line (NDJSON), first the collection and then each of its members.
+//! Collections as files: one JSON object a line (NDJSON), first the collection, then each of its members, and last their count
+//! with a hash of all lines before. A file that was cut or changed is refused.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read as _, Write};
 
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 use vultus_store::collections::{self, NewCollection};
 use vultus_store::embeddings::{self, NewEmbedding};
 use vultus_store::enrollments::{self, Facts, Filter, NewEnrollment};
 use vultus_store::{Db, Error, Id, Kind};
 
+use crate::fetch::hex;
+use crate::http::wire::compact;
 use crate::model::Model;
 use crate::{app, clock};
 
 /// The format that the first line of a file names.
 const FORMAT: &str = "vultus collection 1";
-/// Members to read or store at a time.
+/// Members to read at a time.
 const BATCH: u32 = 200;
+/// Longest line: a person with more than 20,000 embeddings of 512 dimensions. So a file that is not an export, such as a picture
+/// of a disk without a single line end, does not fill the memory.
+const MAX_LINE_BYTES: usize = 64 << 20;
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,14 +53,34 @@ struct Template {
     vector: String,
 }
 
+/// The last line.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct End {
+    /// The number of members.
+    members: usize,
+    /// SHA-256 of all lines before, with their line ends, in hexadecimal digits.
+    sha256: String,
+}
+
+/// Whether the last line of a file must be there and be true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completeness {
+    /// The file must be exactly what [`export`] wrote.
+    Required,
+    /// The last line is ignored, and may be missing: for a file of an older version, or one that was edited.
+    Ignored,
+}
+
 /// Writes a collection. Returns the number of members.
 ///
 /// # Errors
 /// For an unknown collection, and when the file cannot be written.
 pub async fn export(db: &Db, account: Id, collection: Id, out: &mut impl Write) -> anyhow::Result<usize> {
     let found = collections::by_id(db, account, collection).await?;
-    write(out, &Head { format: FORMAT.into(), name: found.name, unknowns: found.unknowns })?;
-    let (mut after, mut count) = (None, 0);
+    let mut hash = Sha256::new();
+    write(out, &mut hash, &Head { format: FORMAT.into(), name: found.name, unknowns: found.unknowns })?;
+    let (mut after, mut members) = (None, 0);
     loop {
         let filter = Filter { collection_id: Some(collection), limit: Some(BATCH), after, ..Filter::default() };
         let page = enrollments::list(db, account, &filter).await?;
@@ -63,107 +90,73 @@ pub async fn export(db: &Db, account: Id, collection: Id, out: &mut impl Write) 
                 Err(Error::Gone { .. }) => continue,
                 templates => templates?,
             };
-            count += 1;
+            members += 1;
             let line = Line {
                 name: person.name,
                 external_id: person.external_id,
-                metadata: person.metadata.map(RawValue::from_string).transpose()?,
+                metadata: person.metadata.map(|json| RawValue::from_string(compact(&json))).transpose()?,
                 embeddings: templates.into_iter().map(Template::new).collect(),
             };
-            write(out, &line)?;
+            write(out, &mut hash, &line)?;
         }
         after = page.next;
         if after.is_none() {
-            return Ok(count);
+            let end = End { members, sha256: hex(&hash.clone().finalize()) };
+            write(out, &mut hash, &end)?;
+            return Ok(members);
         }
     }
 }
 
-/// Checks a file to its end: the form of every line, and that the model in use made every embedding. Returns the number
-/// of members.
+/// Checks a file to its end: the form of every line, that the model in use made every embedding, and that nothing is missing
+/// or changed. Returns the number of members.
 ///
 /// # Errors
 /// The first thing that is wrong, with its line.
-pub fn check(input: impl BufRead, model: &Model) -> anyhow::Result<usize> {
-    let mut lines = Lines::new(input)?;
-    let mut count = 0;
+pub fn check(input: impl BufRead, model: &Model, completeness: Completeness) -> anyhow::Result<usize> {
+    let mut lines = Lines::new(input, completeness)?;
     while let Some(line) = lines.next()? {
         line.enrollment(None, model).with_context(|| format!("line {}", lines.number))?;
-        count += 1;
     }
-    Ok(count)
+    Ok(lines.members)
 }
 
-/// Creates a collection from a file that was [checked](check). Returns its id. `name` replaces the name in the file.
+/// Creates a collection from a file, in one transaction: after an error or a crash there is nothing of it. Returns its id. `name`
+/// replaces the name in the file. [Check](check) the file before, because other writers of SQLite wait during an import.
 ///
 /// # Errors
-/// What [`check`] finds, and errors of the database. The collection is then removed with everything that was imported. If
-/// that fails too, the message says so.
+/// What [`check`] finds, and errors of the database. When the commit fails, it can be unknown whether there is a collection.
 pub async fn import(
     db: &Db,
     account: Id,
     input: impl BufRead,
     name: Option<&str>,
     model: &Model,
+    completeness: Completeness,
 ) -> anyhow::Result<Id> {
-    let mut lines = Lines::new(input)?;
+    let mut lines = Lines::new(input, completeness)?;
     let id = app::new_id(Kind::Collection)?;
     let new = NewCollection { id, name: name.unwrap_or(&lines.head.name), unknowns: lines.head.unknowns };
     let mut tx = db.write(account).await?;
     collections::insert(&mut tx, account, &new, clock::now_us()).await?;
-    tx.commit().await?;
-    let mut stored = Vec::new();
-    let imported = members(db, account, id, &mut lines, model, &mut stored).await;
-    let Err(error) = imported else { return Ok(id) };
-    match undo(db, account, id, &stored).await {
-        Ok(()) => Err(error.context("nothing was imported")),
-        Err(undoing) => Err(error.context(format!(
-            "the collection {id} was imported in part, and cannot be removed now ({undoing}): delete it and its members"
-        ))),
+    while let Some(line) = lines.next().context("nothing was imported")? {
+        let new =
+            line.enrollment(Some(id), model).with_context(|| format!("nothing was imported: line {}", lines.number))?;
+        enrollments::insert(&mut tx, account, &new, clock::now_us()).await.context("nothing was imported")?;
     }
+    tx.commit().await.with_context(|| format!("look for the collection {id}: it has all members or does not exist"))?;
+    Ok(id)
 }
 
-async fn undo(db: &Db, account: Id, collection: Id, stored: &[Id]) -> vultus_store::Result<()> {
-    for enrollment in stored {
-        let mut tx = db.write(account).await?;
-        enrollments::delete(&mut tx, account, *enrollment, clock::now_us()).await?;
-        tx.commit().await?;
-    }
-    let mut tx = db.write(account).await?;
-    collections::delete(&mut tx, account, collection, clock::now_us()).await?;
-    tx.commit().await
-}
-
-async fn members<R: BufRead>(
-    db: &Db,
-    account: Id,
-    collection: Id,
-    lines: &mut Lines<R>,
-    model: &Model,
-    stored: &mut Vec<Id>,
-) -> anyhow::Result<()> {
-    loop {
-        let mut batch = Vec::new();
-        while batch.len() < BATCH as usize
-            && let Some(line) = lines.next()?
-        {
-            batch.push(line.enrollment(Some(collection), model).with_context(|| format!("line {}", lines.number))?);
-        }
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let mut tx = db.write(account).await?;
-        for new in &batch {
-            enrollments::insert(&mut tx, account, new, clock::now_us()).await?;
-        }
-        tx.commit().await?;
-        stored.extend(batch.iter().map(|new| new.id));
-    }
-}
-
-fn write(out: &mut impl Write, line: &impl Serialize) -> anyhow::Result<()> {
-    serde_json::to_writer(&mut *out, line)?;
-    Ok(out.write_all(b"\n")?)
+fn write(out: &mut impl Write, hash: &mut Sha256, line: &impl Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    ensure!(
+        text.len() <= MAX_LINE_BYTES,
+        "a person has more embeddings than a line of {MAX_LINE_BYTES} bytes can hold"
+    );
+    hash.update(&text);
+    Ok(out.write_all(&text)?)
 }
 
 /// The lines of a file after the first one.
@@ -171,26 +164,66 @@ struct Lines<R> {
     input: R,
     number: usize,
     head: Head,
+    /// Members so far.
+    members: usize,
+    hash: Sha256,
+    completeness: Completeness,
 }
 
 impl<R: BufRead> Lines<R> {
-    fn new(mut input: R) -> anyhow::Result<Self> {
-        let mut first = String::new();
-        input.read_line(&mut first)?;
-        let head: Head = serde_json::from_str(&first).context("line 1: this is not an exported collection")?;
+    fn new(mut input: R, completeness: Completeness) -> anyhow::Result<Self> {
+        let first = read_line(&mut input, 1)?;
+        let head: Head = serde_json::from_slice(&first).context("line 1: this is not an exported collection")?;
         ensure!(head.format == FORMAT, "line 1: the format is \"{}\", this program reads \"{FORMAT}\"", head.format);
-        Ok(Self { input, number: 1, head })
+        Ok(Self { input, number: 1, head, members: 0, hash: Sha256::new_with_prefix(&first), completeness })
     }
 
+    /// The next member. `None` at the end of a file that is complete, or need not be.
     fn next(&mut self) -> anyhow::Result<Option<Line>> {
-        let mut text = String::new();
         self.number += 1;
-        if self.input.read_line(&mut text)? == 0 {
+        let text = read_line(&mut self.input, self.number)?;
+        if text.is_empty() {
+            ensure!(
+                self.completeness == Completeness::Ignored,
+                "the file ends after {} members without its last line, which says how many there are: export the collection \
+                 again. If an older version exported it, and it is complete, use --without-check",
+                self.members
+            );
             return Ok(None);
         }
-        let line = serde_json::from_str(&text);
-        line.map(Some).with_context(|| format!("line {}: this is not a member of a collection", self.number))
+        if let Ok(end) = serde_json::from_slice::<End>(&text) {
+            return self.end(&end).map(|()| None);
+        }
+        let line = serde_json::from_slice(&text);
+        let line = line.with_context(|| format!("line {}: this is not a member of a collection", self.number))?;
+        self.members += 1;
+        self.hash.update(&text);
+        Ok(Some(line))
     }
+
+    /// Compares the last line with what was read before it.
+    fn end(&mut self, end: &End) -> anyhow::Result<()> {
+        let after = read_line(&mut self.input, self.number + 1)?;
+        ensure!(after.is_empty(), "line {}: there is more after the last line of the export", self.number + 1);
+        let read = End { members: self.members, sha256: hex(&self.hash.clone().finalize()) };
+        ensure!(
+            self.completeness == Completeness::Ignored || read == *end,
+            "line {}: the file is not as it was exported: it had {} members, and {} were read, or a line was changed. Export \
+             the collection again, or use --without-check if you changed the file",
+            self.number,
+            end.members,
+            read.members
+        );
+        Ok(())
+    }
+}
+
+/// One line with its end. Empty at the end of the file.
+fn read_line(input: &mut impl BufRead, number: usize) -> anyhow::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    input.take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut text)?;
+    ensure!(text.len() <= MAX_LINE_BYTES, "line {number}: it is longer than {MAX_LINE_BYTES} bytes");
+    Ok(text)
 }
 
 impl Line {

@@ -13,7 +13,7 @@ use vultus_store::{Db, Id, accounts, collections};
 use super::print;
 use crate::config::Data;
 use crate::model::Model;
-use crate::transfer;
+use crate::transfer::{self, Completeness};
 
 /// Arguments of `vultus collections`.
 #[derive(Debug, clap::Args)]
@@ -46,6 +46,10 @@ enum Command {
         /// Name of the collection [default: the name in the file].
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
+        /// Accept a file that was edited, or that an older version exported, without its count and hash in the last line. Parts
+        /// of it may be missing.
+        #[arg(long)]
+        without_check: bool,
         #[command(flatten)]
         scope: Scope,
     },
@@ -78,7 +82,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::List { scope } => list(&scope).await,
         Command::Export { id, to, scope } => export(&id, &to, &scope).await,
-        Command::Import { file, name, scope } => import(&file, name.as_deref(), &scope).await,
+        Command::Import { file, name, without_check, scope } => {
+            let completeness = if without_check { Completeness::Ignored } else { Completeness::Required };
+            import(&file, name.as_deref(), completeness, &scope).await
+        }
     }
 }
 
@@ -106,13 +113,13 @@ async fn export(id: &str, to: &Path, scope: &Scope) -> anyhow::Result<()> {
     print(&format!("{members} members written to {}", to.display()))
 }
 
-async fn import(file: &Path, name: Option<&str>, scope: &Scope) -> anyhow::Result<()> {
+async fn import(file: &Path, name: Option<&str>, completeness: Completeness, scope: &Scope) -> anyhow::Result<()> {
     let (db, account) = scope.open().await?;
     let model = Model::configured(&scope.data)?;
     let open = || File::open(file).map(BufReader::new).with_context(|| format!("cannot read {}", file.display()));
     let wrong = |error: anyhow::Error| anyhow!("{}: {error:#}", file.display());
-    let checked = transfer::check(open()?, &model).context("nothing was imported");
+    let checked = transfer::check(open()?, &model, completeness).context("nothing was imported");
     let members = checked.map_err(wrong)?;
-    let id = transfer::import(&db, account, open()?, name, &model).await.map_err(wrong)?;
+    let id = transfer::import(&db, account, open()?, name, &model, completeness).await.map_err(wrong)?;
     print(&format!("{members} members imported into the collection {id}"))
 }

@@ -17,7 +17,7 @@ use anyhow::{Context as _, bail};
 use tempfile::TempDir;
 use vultus_vision::models::{FileEntry, Manifest, Models, Package, Role};
 
-pub(crate) use files::{State, state};
+pub(crate) use files::{State, hex, state};
 
 /// Folder in the models directory for unfinished files.
 const CACHE: &str = ".cache";

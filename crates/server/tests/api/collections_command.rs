@@ -1,10 +1,13 @@
 //! `vultus collections` and `vultus reembed`: people on the move, to another server or another model.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use vultus_store::Id;
+use vultus_store::enrollments::{self, FactsUpdate};
 
 use crate::app::{TestApp, base64, client, models_dir, reply};
 use crate::pictures::photo;
@@ -78,9 +81,17 @@ async fn a_file_that_is_wrong_anywhere_is_refused_as_a_whole() {
     let good = std::fs::read_to_string(&file).unwrap();
     let last = good.rfind("\"model\"").unwrap();
     let of_another_model = good[..last].to_owned() + &good[last..].replacen("fr_feature", "another", 1);
+    let lines: Vec<&str> = good.split_inclusive('\n').collect();
     for (wrong, expected) in [
         (of_another_model.as_str(), "line 3: an embedding was made by the model \"another\""),
-        (&good[..good.len() - 20], "line 3: this is not a member"),
+        (&good[..good.len() - 20], "line 4: this is not a member"),
+        (&lines[..3].concat(), "ends after 2 members without its last line"),
+        (
+            &[lines[0], lines[1], lines[3]].concat(),
+            "line 3: the file is not as it was exported: it had 2 members, and 1 were",
+        ),
+        (&good.replacen("e-1", "e-9", 1), "line 4: the file is not as it was exported"),
+        (&(good.clone() + lines[1]), "line 5: there is more after the last line"),
         ("{}", "line 1: this is not an exported collection"),
         (&good.replace("collection 1", "collection 9"), "line 1: the format is"),
     ] {
@@ -90,6 +101,61 @@ async fn a_file_that_is_wrong_anywhere_is_refused_as_a_whole() {
     }
     assert_eq!(app.get("/v1/enroll").await.ok()["data"].as_array().unwrap().len(), 2);
     assert_eq!(app.get("/v1/collection").await.ok()["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn metadata_that_was_stored_over_several_lines_and_files_of_older_versions_can_be_imported() {
+    let app = TestApp::new().await;
+    let id = home(&app).await;
+    let person = app.get("/v1/enroll").await.ok()["data"][0].clone();
+    let [account, person] = ["owner", "id"].map(|name| person[name].as_str().unwrap().parse::<Id>().unwrap());
+    let metadata = Some("{\n  \"two words\": [ 1,\r\n 2.50 ]\n}".to_owned());
+    let mut tx = app.app.db.write(account).await.unwrap();
+    let update = FactsUpdate { metadata, ..FactsUpdate::default() };
+    enrollments::update_facts(&mut tx, account, person, &update, 1).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let file = app.dir.path().join("home.ndjson");
+    let path = file.to_str().unwrap();
+    run(&app, &["collections", "export", &id, "--account", "tests", "--to", path]);
+    let good = std::fs::read_to_string(&file).unwrap();
+    assert!(good.contains(r#""metadata":{"two words":[1,2.50]}"#), "{}", good.lines().count());
+    run(&app, &["collections", "import", path, "--account", "tests"]);
+    std::fs::write(&file, good.split_inclusive('\n').take(3).collect::<String>()).unwrap();
+    assert!(failure(&app, &["collections", "import", path, "--account", "tests"]).contains("--without-check"));
+    run(&app, &["collections", "import", path, "--account", "tests", "--without-check"]);
+    assert_eq!(app.get("/v1/enroll").await.ok()["data"].as_array().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn an_import_that_is_killed_leaves_nothing() {
+    let app = TestApp::new().await;
+    let id = home(&app).await;
+    let file = app.dir.path().join("home.ndjson");
+    run(&app, &["collections", "export", &id, "--account", "tests", "--to", file.to_str().unwrap()]);
+    let good = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<&str> = good.split_inclusive('\n').collect();
+    let many = lines[0].to_owned() + &[lines[1], lines[2]].concat().repeat(150);
+
+    // The command reads the file twice: a pipe each time, the second in the place of the first.
+    let [pipe, second] = ["pipe", "second"].map(|name| app.dir.path().join(name));
+    assert!(Command::new("mkfifo").args([&pipe, &second]).status().unwrap().success());
+    let mut import = command(&app, &["collections", "import", "--account", "tests", "--without-check"]);
+    let mut import = import.arg(&pipe).stderr(Stdio::null()).spawn().unwrap();
+    let open = || std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    let mut to_check = open();
+    std::fs::rename(&second, &pipe).unwrap();
+    to_check.write_all(many.as_bytes()).unwrap();
+    drop(to_check);
+    // A pipe holds 64 KiB: when all is written, the command has stored most of it.
+    let mut to_store = open();
+    to_store.write_all(many.as_bytes()).unwrap();
+    import.kill().unwrap();
+    import.wait().unwrap();
+
+    assert_eq!(app.get("/v1/collection").await.ok()["data"].as_array().unwrap().len(), 1);
+    assert_eq!(app.get("/v1/enroll").await.ok()["data"].as_array().unwrap().len(), 2);
+    home(&app).await;
 }
 
 /// The same networks, of which the one for recognition has another name.

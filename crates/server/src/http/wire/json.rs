@@ -135,7 +135,7 @@ fn not_json(json: &[u8], error: &serde_json::Error) -> Error {
 }
 
 /// Valid JSON without the white space between its parts.
-pub(super) fn compact(json: &str) -> String {
+pub fn compact(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(at) = rest.find(|c: char| c == '"' || c.is_ascii_whitespace()) {

@@ -16,3 +16,5 @@ mod paced;
 pub(super) mod parameters;
 pub(super) mod problem;
 pub(super) mod seats;
+
+pub(crate) use json::compact;
