@@ -28,10 +28,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 16 MiB, a step above the 10 MB that the API promises to accept, and 51 megapixels, room for the 8192 x 6144 pixels
+    /// 32 MiB, three times the 10 MB that the API promises to accept, and 51 megapixels: room for the 8192 x 6144 pixels
     /// of phones.
     fn default() -> Self {
-        Self { max_bytes: 16 << 20, max_pixels: 51_000_000 }
+        Self { max_bytes: 32 << 20, max_pixels: 51_000_000 }
     }
 }
 
