@@ -73,6 +73,32 @@ impl Folder {
         }
         Ok(())
     }
+
+    /// The collections that have a file here.
+    pub fn found(&self) -> io::Result<Vec<Found>> {
+        let found = self.files(FINISHED)?.into_iter().filter_map(|path| {
+            let collection = path.file_stem()?.to_str()?.parse().ok()?;
+            Some(Found { collection, version: version(&path) })
+        });
+        Ok(found.collect())
+    }
+
+    /// Removes files that were not finished. For a start, before anything is written.
+    pub fn remove_unfinished(&self) -> io::Result<()> {
+        self.files(UNFINISHED)?.into_iter().try_for_each(fs::remove_file)
+    }
+
+    /// The files with this extension. None where the folder is missing.
+    fn files(&self, extension: &str) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+        paths
+            .filter(|path| path.as_ref().map_or(true, |path| path.extension().is_some_and(|own| own == extension)))
+            .collect()
+    }
 }
 
 /// A file of the folder.
@@ -82,41 +108,6 @@ pub struct Found {
     pub collection: Id,
     /// The version; none where the file is too short to say.
     pub version: Option<i64>,
-}
-
-impl Folder {
-    /// The collections that have a file here.
-    pub fn found(&self) -> io::Result<Vec<Found>> {
-        let entries = match fs::read_dir(&self.0) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            let path = entry?.path();
-            let named = path.extension().is_some_and(|extension| extension == FINISHED);
-            let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-            if let (true, Some(collection)) = (named, stem) {
-                found.push(Found { collection, version: version(&path) });
-            }
-        }
-        Ok(found)
-    }
-
-    /// Removes files that were not finished. For a start, before anything is written.
-    pub fn remove_unfinished(&self) -> io::Result<()> {
-        let entries = match fs::read_dir(&self.0) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries?,
-        };
-        for entry in entries {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == UNFINISHED) {
-                fs::remove_file(path)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The version that a file begins with.
