@@ -22,7 +22,8 @@ pub fn operations() -> Vec<Operation> {
     all().into_iter().filter(|operation| operation.scope.is_some()).collect()
 }
 
-fn all() -> Vec<Operation> {
+/// All operations.
+pub fn all() -> Vec<Operation> {
     let document = serde_json::to_value(vultus::http::openapi()).unwrap();
     let items = document["paths"].as_object().unwrap().iter();
     let operations = items.flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |of| (path, of)));

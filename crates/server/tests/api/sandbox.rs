@@ -7,9 +7,9 @@ use vultus::auth::principal::Scope;
 use crate::app::{Reply, TestApp, base64, reply};
 use crate::pictures::photo;
 
-const STATUSES: [u16; 11] = [400, 401, 403, 404, 405, 406, 410, 418, 429, 500, 503];
+pub const STATUSES: [u16; 11] = [400, 401, 403, 404, 405, 406, 410, 418, 429, 500, 503];
 
-async fn asking(app: &TestApp, key: &str, method: Method, path: &str, status: &str) -> Reply {
+pub async fn asking(app: &TestApp, key: &str, method: Method, path: &str, status: &str) -> Reply {
     reply(app.bare(method, path).header("x-api-key", key).header("x-sandbox-status", status)).await
 }
 
