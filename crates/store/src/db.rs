@@ -130,7 +130,7 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *tx).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[INITIAL, DATA_KEYS, HEARTBEATS, REMOVALS]).run_direct(None, &mut *tx, false).await?;
+        migrator(&[INITIAL, DATA_KEYS, HEARTBEATS, REMOVALS, ANSWERS]).run_direct(None, &mut *tx, false).await?;
         tx.commit().await?;
         let readers = pool().max_connections(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
         Ok(Db { pools: Backend::Sqlite(SqlitePools { writer, readers }), sealer: None, written: Arc::default() })
@@ -151,7 +151,7 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *connection).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[INITIAL, VECTORS, DATA_KEYS, HEARTBEATS, REMOVALS])
+        migrator(&[INITIAL, VECTORS, DATA_KEYS, HEARTBEATS, REMOVALS, ANSWERS])
             .run_direct(None, &mut *connection, false)
             .await?;
         Ok(Db { pools: Backend::Postgres(PostgresPools { work, pulse }), sealer: None, written: Arc::default() })
@@ -334,6 +334,7 @@ pub(crate) const VECTORS: File = (2, "vectors", include_str!("../migrations/post
 const DATA_KEYS: File = (3, "data_keys", include_str!("../migrations/0003_data_keys.sql"));
 const HEARTBEATS: File = (7, "heartbeats", include_str!("../migrations/0007_heartbeats.sql"));
 const REMOVALS: File = (8, "removals", include_str!("../migrations/0008_removals.sql"));
+const ANSWERS: File = (11, "answers", include_str!("../migrations/0011_answers.sql"));
 
 fn migrator(files: &[File]) -> Migrator {
     let migration = |(version, name, text): &File| {

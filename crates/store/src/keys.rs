@@ -22,6 +22,8 @@ pub struct ApiKey {
     pub scopes: String,
     /// Whether it may ask for errors, so that a client can be tested.
     pub test: bool,
+    /// The form of its answers, as the server wrote it.
+    pub answers: String,
     /// When it was made.
     pub created: Micros,
     /// From when on it is no longer good; `None` is never.
@@ -39,6 +41,7 @@ impl fmt::Debug for ApiKey {
             .field("name", &self.name)
             .field("scopes", &self.scopes)
             .field("test", &self.test)
+            .field("answers", &self.answers)
             .field("created", &self.created)
             .field("expires", &self.expires)
             .field("revoked", &self.revoked)
@@ -59,21 +62,23 @@ pub struct NewApiKey<'a> {
     pub scopes: &'a str,
     /// Whether it may ask for errors, so that a client can be tested.
     pub test: bool,
+    /// The form of its answers, in a word of the server's choice.
+    pub answers: &'a str,
     /// From when on it is no longer good; `None` is never.
     pub expires: Option<Micros>,
 }
 
-type KeyRow = (Id, Id, Vec<u8>, String, String, bool, Micros, Option<Micros>, Option<Micros>);
+type KeyRow = (Id, Id, Vec<u8>, String, String, bool, String, Micros, Option<Micros>, Option<Micros>);
 
 /// Stores a key.
 ///
 /// # Errors
 /// [`Error::NotFound`] for an unknown account, [`Error::Conflict`] if the id or the hash is there already.
 pub async fn insert(tx: &mut Tx, account: Id, new: &NewApiKey<'_>, now: Micros) -> Result<()> {
-    let text = "insert into api_keys (id, account_id, hash, name, scopes, test, created, expires) \
-                select $1, a.id, $3, $4, $5, $6, $7, $8 from accounts a where a.id = $2";
-    let NewApiKey { id, hash, name, scopes, test, expires } = *new;
-    let done = sql!(execute, tx, text, id, account, hash, name, scopes, test, now, expires)?;
+    let text = "insert into api_keys (id, account_id, hash, name, scopes, test, answers, created, expires) \
+                select $1, a.id, $3, $4, $5, $6, $7, $8, $9 from accounts a where a.id = $2";
+    let NewApiKey { id, hash, name, scopes, test, answers, expires } = *new;
+    let done = sql!(execute, tx, text, id, account, hash, name, scopes, test, answers, now, expires)?;
     if done == 0 {
         return Err(Error::NotFound { kind: Kind::Account, id: account });
     }
@@ -86,7 +91,7 @@ pub async fn insert(tx: &mut Tx, account: Id, new: &NewApiKey<'_>, now: Micros) 
 /// [`Error::NotFound`].
 pub async fn by_id(db: &Db, id: Id) -> Result<ApiKey> {
     let mut conn = db.read().await?;
-    let text = "select id, account_id, hash, name, scopes, test, created, expires, revoked from api_keys where id = $1";
+    let text = "select id, account_id, hash, name, scopes, test, answers, created, expires, revoked from api_keys where id = $1";
     let row = sql!(fetch_optional, &mut conn, text, id)?;
     row.map(from_row).ok_or(Error::NotFound { kind: Kind::Key, id })
 }
@@ -94,8 +99,7 @@ pub async fn by_id(db: &Db, id: Id) -> Result<ApiKey> {
 /// The key with this keyed hash, of whichever account: this is how a request learns its account.
 pub async fn by_hash(db: &Db, hash: &[u8]) -> Result<Option<ApiKey>> {
     let mut conn = db.read().await?;
-    let text =
-        "select id, account_id, hash, name, scopes, test, created, expires, revoked from api_keys where hash = $1";
+    let text = "select id, account_id, hash, name, scopes, test, answers, created, expires, revoked from api_keys where hash = $1";
     let row = sql!(fetch_optional, &mut conn, text, hash)?;
     Ok(row.map(from_row))
 }
@@ -103,7 +107,7 @@ pub async fn by_hash(db: &Db, hash: &[u8]) -> Result<Option<ApiKey>> {
 /// The keys of an account, or for the operator of all accounts, oldest first, with those that are no longer good.
 pub async fn list(db: &Db, account: Option<Id>) -> Result<Vec<ApiKey>> {
     let mut conn = db.read().await?;
-    let text = "select id, account_id, hash, name, scopes, test, created, expires, revoked from api_keys \
+    let text = "select id, account_id, hash, name, scopes, test, answers, created, expires, revoked from api_keys \
                 where $1 is null or account_id = $1 order by id";
     let rows: Vec<_> = sql!(fetch_all, &mut conn, text, account)?;
     Ok(rows.into_iter().map(from_row).collect())
@@ -141,6 +145,6 @@ pub async fn count(db: &Db, account: Option<Id>) -> Result<u64> {
     Ok(count as u64)
 }
 
-fn from_row((id, account_id, hash, name, scopes, test, created, expires, revoked): KeyRow) -> ApiKey {
-    ApiKey { id, account_id, hash, name, scopes, test, created, expires, revoked }
+fn from_row((id, account_id, hash, name, scopes, test, answers, created, expires, revoked): KeyRow) -> ApiKey {
+    ApiKey { id, account_id, hash, name, scopes, test, answers, created, expires, revoked }
 }

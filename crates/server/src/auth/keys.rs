@@ -13,7 +13,7 @@ use vultus_store::keys::{ApiKey, NewApiKey};
 use vultus_store::{Db, Id, Kind, accounts};
 use zeroize::Zeroizing;
 
-use super::principal::{Principal, Scope};
+use super::principal::{Answers, Principal, Scope};
 use crate::error::{Error, KeyProblem};
 use crate::keyring::{Age, Keyring};
 use crate::random::random_bytes;
@@ -38,8 +38,16 @@ pub struct NewKey<'a> {
     pub scopes: &'a [Scope],
     /// Whether it may ask for errors, so that a client can be tested.
     pub test: bool,
+    /// The form of the answers that it gets.
+    pub answers: Answers,
     /// First moment at which it no longer works.
     pub expires: Option<i64>,
+}
+
+impl NewKey<'_> {
+    /// A key for everything, for ever; of no account and without a name as yet.
+    pub const ANY: Self =
+        Self { account: "", name: "", scopes: &Scope::ALL, test: false, answers: Answers::Object, expires: None };
 }
 
 /// A key that was just made. Its text is shown once and cannot be recovered.
@@ -107,8 +115,8 @@ async fn insert(db: &Db, keyring: &Keyring, new: &NewKey<'_>, id: Id, text: &str
     let now = clock::now_us();
     let hash = keyring.tag(PURPOSE, text.as_bytes());
     let scopes = new.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
-    let (name, test, expires) = (new.name, new.test, new.expires);
-    let key = NewApiKey { id, hash: &hash, name, scopes: &scopes, test, expires };
+    let (name, test, answers, expires) = (new.name, new.test, new.answers.name(), new.expires);
+    let key = NewApiKey { id, hash: &hash, name, scopes: &scopes, test, answers, expires };
     let mut tx = db.write_unlocked().await?;
     let account = accounts::get_or_insert(&mut tx, app::new_id(Kind::Account)?, new.account, now).await?;
     vultus_store::keys::insert(&mut tx, account.id, &key, now).await?;
@@ -169,7 +177,9 @@ fn admit(key: &ApiKey, age: Option<Age>, now: i64) -> Result<Principal, Error> {
         KeyProblem::Expired
     } else {
         let scopes = key.scopes.split_whitespace().filter_map(|name| name.parse().ok()).collect();
-        return Ok(Principal { account: key.account_id, key: key.id, test: key.test, scopes });
+        // A form of a newer version counts as the usual one.
+        let answers = key.answers.parse().unwrap_or_default();
+        return Ok(Principal { account: key.account_id, key: key.id, test: key.test, answers, scopes });
     };
     Err(Error::Unauthorized(problem))
 }
@@ -186,6 +196,7 @@ mod tests {
             name: String::new(),
             scopes: "detect enrollments:read from-a-newer-version".into(),
             test: false,
+            answers: "of-a-newer-version".into(),
             created: 1,
             expires,
             revoked,
@@ -215,6 +226,7 @@ mod tests {
         assert!(caller.require(Scope::EnrollmentsRead).is_ok());
         let refused = caller.require(Scope::EnrollmentsWrite).unwrap_err();
         assert!(refused.to_string().contains("\"enrollments:write\""));
+        assert_eq!(caller.answers, Answers::Object);
     }
 
     #[test]

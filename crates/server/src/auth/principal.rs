@@ -73,6 +73,41 @@ impl FromStr for Scope {
     }
 }
 
+/// The form of `data` in answers about the faces of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Answers {
+    /// An object, about the face that decides.
+    #[default]
+    Object,
+    /// A list with an object for each face, largest first: three clients of 2017 read the first item.
+    Arrays,
+}
+
+impl Answers {
+    /// The word for the command line and the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Object => "object",
+            Self::Arrays => "arrays",
+        }
+    }
+}
+
+impl fmt::Display for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Answers {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = [Self::Object, Self::Arrays].into_iter().find(|form| form.name() == text);
+        known.ok_or("must be object or arrays")
+    }
+}
+
 /// The sender of a request: an account, by one of its keys. Sessions of the portal, widget tokens and signed links become further
 /// senders here when they exist.
 #[derive(Debug, Clone)]
@@ -83,6 +118,8 @@ pub struct Principal {
     pub key: Id,
     /// Whether the key may ask for errors, so that a client can be tested.
     pub test: bool,
+    /// The form of the answers that it gets.
+    pub answers: Answers,
     pub(super) scopes: Vec<Scope>,
 }
 

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{open, open_with_keyring, print};
 use crate::auth::keys::{self, Given, NewKey};
-use crate::auth::principal::Scope;
+use crate::auth::principal::{Answers, Scope};
 use crate::clock;
 use crate::config::Data;
 
@@ -47,6 +47,10 @@ enum Command {
         /// x-sandbox-status, to test how it handles errors.
         #[arg(long)]
         test: bool,
+        /// Form of `data` in the answers of match and identify: `object`, or `arrays` for old clients that read a list. A list
+        /// has an item for each face, largest first.
+        #[arg(long, value_name = "FORM", default_value_t)]
+        answers: Answers,
         /// First moment at which the key no longer works, UTC: 2027-01-31 or 2027-01-31T12:00:00 [default: never].
         #[arg(long, value_name = "DATE", value_parser = future)]
         expires: Option<i64>,
@@ -80,9 +84,9 @@ enum Command {
 /// Runs the command.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
-        Command::Create { account, name, scopes, test, expires, secret_from, json, data } => {
+        Command::Create { account, name, scopes, test, answers, expires, secret_from, json, data } => {
             let scopes = if scopes.is_empty() { &Scope::ALL } else { scopes.as_slice() };
-            let new = NewKey { account: account.trim(), name: name.trim(), scopes, test, expires };
+            let new = NewKey { account: account.trim(), name: name.trim(), scopes, test, answers, expires };
             create(&data, &new, secret_from.as_deref(), json).await
         }
         Command::List { json, data } => list(&data, json).await,
@@ -110,6 +114,7 @@ async fn create(data: &Data, new: &NewKey<'_>, secret_from: Option<&Path>, as_js
             "name": new.name,
             "scopes": new.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(),
             "test": new.test,
+            "answers": new.answers.name(),
             "expires": new.expires.map(clock::format),
         });
         return print(&shown.to_string());
@@ -152,7 +157,9 @@ async fn list(data: &Data, as_json: bool) -> anyhow::Result<()> {
         let account = names.get(&key.account_id).map_or("", String::as_str);
         let scopes = if key.scopes.split(' ').count() == Scope::ALL.len() { "all" } else { &key.scopes };
         let (state, created, mode) = (state(key, now), &created[..19], if key.test { " [test mode]" } else { "" });
-        let _ = write!(text, "\n{}  {state:<8}  {created}  {account:<16}  {} ({scopes}){mode}", key.id, key.name);
+        let answers = if key.answers == Answers::Arrays.name() { " [arrays]" } else { "" };
+        let _ =
+            write!(text, "\n{}  {state:<8}  {created}  {account:<16}  {} ({scopes}){mode}{answers}", key.id, key.name);
     }
     print(&text)
 }
@@ -164,6 +171,7 @@ fn key_json(key: &ApiKey, names: &HashMap<Id, String>, now: i64) -> serde_json::
         "name": key.name,
         "scopes": key.scopes.split(' ').collect::<Vec<_>>(),
         "test": key.test,
+        "answers": key.answers,
         "state": state(key, now),
         "created": clock::format(key.created),
         "expires": key.expires.map(clock::format),

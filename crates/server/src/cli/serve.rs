@@ -11,7 +11,6 @@ use vultus_store::Db;
 use super::{open_with_keyring, print};
 use crate::app::App;
 use crate::auth::keys::{self, NewKey};
-use crate::auth::principal::Scope;
 use crate::config::Config;
 use crate::jobs::{self, Tools};
 use crate::keyring::Keyring;
@@ -124,7 +123,7 @@ async fn mint_first_key(app: &App, address: SocketAddr) -> anyhow::Result<()> {
     if vultus_store::keys::count(&app.db, None).await? > 0 {
         return Ok(());
     }
-    let new = NewKey { account: "default", name: "first key", scopes: &Scope::ALL, test: false, expires: None };
+    let new = NewKey { account: "default", name: "first key", ..NewKey::ANY };
     let key = keys::mint(&app.db, &app.keyring, &new).await?.text;
     let host =
         if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };

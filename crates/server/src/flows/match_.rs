@@ -10,19 +10,28 @@ use crate::error::Error;
 /// How alike the probe and the enrollment are.
 #[derive(Debug)]
 pub struct Comparison {
-    /// Raw cosines to the embeddings of the enrollment, in the order of insertion, of the probe's best face.
-    pub cosines: Vec<f32>,
-    /// Served scores in the same order, 0 to 1.
-    pub scores: Vec<f32>,
+    /// One for each face that was compared, largest first; at least one.
+    pub faces: Vec<ComparedFace>,
+    /// Which of them is most like the person.
+    pub best: usize,
     /// Threshold in force.
     pub threshold: f64,
-    /// How many faces the probe has.
-    pub faces: usize,
+    /// How many faces the probe has, also those that are too many to be compared.
+    pub count: usize,
     /// Embeddings of the enrollment that another model made, and that were left out.
     pub outdated: usize,
 }
 
-/// Compares every face of the picture with every embedding of the enrollment; the best face decides.
+/// How alike one face and the enrollment are.
+#[derive(Debug)]
+pub struct ComparedFace {
+    /// Raw cosines to the embeddings of the enrollment, in the order of insertion.
+    pub cosines: Vec<f32>,
+    /// Served scores in the same order, 0 to 1.
+    pub scores: Vec<f32>,
+}
+
+/// Compares every face of the picture with every embedding of the enrollment.
 ///
 /// # Errors
 /// [`Error::Store`] for an unknown enrollment, [`Error::OtherModel`], and those of the probe.
@@ -44,20 +53,20 @@ pub async fn run(
     if comparable.is_empty() {
         return Err(Error::OtherModel { current: probe.model });
     }
-    let cosines = best_face(&probe, &comparable);
+    let faces: Vec<_> = probe.embeddings.iter().map(|face| compare(face.as_slice(), &comparable, &probe)).collect();
+    let alike = faces.iter().map(|face| maximum(&face.cosines)).enumerate();
     Ok(Outcome::Done(Comparison {
-        scores: cosines.iter().map(|cosine| probe.calibration.score(*cosine)).collect(),
-        cosines,
+        best: alike.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(at, _)| at),
+        faces,
         threshold: threshold.unwrap_or(app.config.matching.match_threshold),
-        faces: probe.count,
+        count: probe.count,
         outdated: stored.len() - comparable.len(),
     }))
 }
 
-/// The cosines of the face that is most like any of the stored embeddings.
-fn best_face(probe: &Probe, stored: &[&[f32]]) -> Vec<f32> {
-    let cosines = probe.embeddings.iter().map(|face| stored.iter().map(|row| cosine(face.as_slice(), row)).collect());
-    cosines.max_by(|a: &Vec<f32>, b| maximum(a).total_cmp(&maximum(b))).unwrap_or_default()
+fn compare(face: &[f32], stored: &[&[f32]], probe: &Probe) -> ComparedFace {
+    let cosines: Vec<f32> = stored.iter().map(|row| cosine(face, row)).collect();
+    ComparedFace { scores: cosines.iter().map(|cosine| probe.calibration.score(*cosine)).collect(), cosines }
 }
 
 fn maximum(values: &[f32]) -> f32 {

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vultus::app::App;
 use vultus::auth::keys::{self, NewKey};
-use vultus::auth::principal::Scope;
+use vultus::auth::principal::{Answers, Scope};
 use vultus::config::Config;
 use vultus::jobs::{self, Tools};
 use vultus::pools::{Engine, Pool, faces};
@@ -151,6 +151,11 @@ impl TestApp {
         mint(&self.app, &NewKey { scopes, test: true, ..ANY_KEY }).await
     }
 
+    /// A key of the test account that gets answers of this form.
+    pub async fn key_for(&self, answers: Answers) -> String {
+        mint(&self.app, &NewKey { answers, ..ANY_KEY }).await
+    }
+
     /// A request without a key.
     pub fn bare(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))
@@ -285,7 +290,7 @@ impl Own {
 }
 
 /// A key of the test account for everything.
-const ANY_KEY: NewKey<'_> = NewKey { account: "tests", name: "test", scopes: &Scope::ALL, test: false, expires: None };
+const ANY_KEY: NewKey<'_> = NewKey { account: "tests", name: "test", ..NewKey::ANY };
 
 async fn mint(app: &App, new: &NewKey<'_>) -> String {
     keys::mint(&app.db, &app.keyring, new).await.unwrap().text

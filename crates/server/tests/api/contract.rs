@@ -2,9 +2,10 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use vultus::auth::principal::Answers;
 
 use crate::app::{TestApp, base64, keys_of, reply};
-use crate::pictures::photo;
+use crate::pictures::{nobody, photo, side_by_side};
 
 /// The Python samples from top to bottom: JSON bodies on every method.
 #[tokio::test]
@@ -91,4 +92,44 @@ async fn json_and_base64_are_read_as_old_clients_write_them() {
     let request = app.request(Method::POST, "/v1/collection").header("content-type", "image/jpeg").body(body);
     reply(request).await.ok();
     assert_eq!(app.get("/v1/collection").await.ok()["data"][0]["name"], "Anna");
+}
+
+/// A game of thrones app (2017-08) and a door app for iOS (2017-12) read `data[0]` of identify, and a client that sends pictures
+/// by SMS reads `data[0]` of match. A key that is made for them gets lists.
+#[tokio::test]
+async fn clients_that_read_the_first_item_of_a_list_get_lists() {
+    let app = TestApp::new().await;
+    let home = app.collection("Home").await;
+    let (barack, joe) =
+        (app.enroll("Barack", &photo("obama-portrait")).await, app.enroll("Joe", &photo("biden")).await);
+    app.join(&barack, &home).await;
+    app.join(&joe, &home).await;
+    let key = app.key_for(Answers::Arrays).await;
+    let ask = async |path: &str, picture: &[u8]| {
+        let body = json!({"img": base64(picture), "id": joe, "collection_id": home}).to_string();
+        reply(app.bare(Method::POST, path).header("x-api-key", &key).body(body)).await
+    };
+    let both = side_by_side(&[("obama-portrait", 1.0), ("biden", 0.5)]);
+
+    let identified = ask("/v1/identify", &both).await.ok();
+    let faces = identified["data"].as_array().unwrap();
+    let told: Vec<_> =
+        faces.iter().map(|face| (face["key"].as_str().unwrap(), face["name"].as_str().unwrap())).collect();
+    assert_eq!(told, [(barack.as_str(), "Barack"), (joe.as_str(), "Joe")], "largest first");
+    assert!(faces.iter().all(|face| face["confidence"].as_f64().unwrap() > 0.9), "{faces:?}");
+    assert!(identified["message"].is_string(), "the app for iOS casts it");
+
+    let matched = ask("/v1/match", &both).await.ok();
+    let faces: Vec<&Value> = matched["data"].as_array().unwrap().iter().map(|face| &face["emb0_match"]).collect();
+    assert_eq!(faces, [false, true]);
+    assert_eq!((&matched["meta"]["best"]["match"], &matched["meta"]["faces"]), (&json!(true), &json!(2)));
+
+    for path in ["/v1/identify", "/v1/match"] {
+        ask(path, &nobody()).await.no_face(&[(Some("img"), "no_face")]);
+        let usual = app.post(path, &json!({"img": base64(&both), "id": joe, "collection_id": home})).await.ok();
+        assert!(usual["data"].is_object(), "{path}");
+    }
+    for path in ["/v1/facedetect", "/v1/spdetect"] {
+        assert!(ask(path, &both).await.ok()["data"].is_object(), "{path}");
+    }
 }

@@ -49,8 +49,7 @@ async fn unknown_revoked_and_expired_keys_are_refused_with_what_is_safe_to_say()
     with(&app, &app.key_with(&Scope::ALL, Some(now_us() + 3600 * SECOND_US)).await).await.ok();
 
     let given = "a-given-key-of-an-old-client";
-    let past =
-        NewKey { account: "old", name: "n", scopes: &Scope::ALL, test: false, expires: Some(now_us() - SECOND_US) };
+    let past = NewKey { account: "old", name: "n", expires: Some(now_us() - SECOND_US), ..NewKey::ANY };
     keys::adopt(&app.app.db, &app.app.keyring, &past, &given.parse().unwrap()).await.unwrap();
     with(&app, given).await.problem(401, "key_expired");
 

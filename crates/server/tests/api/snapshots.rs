@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use vultus::auth::principal::Answers;
 use vultus_store::Id;
 
 use crate::app::{TestApp, base64};
@@ -173,6 +174,11 @@ async fn recognition(shown: &mut Transcript, home: &Value, barack: &Value) {
     rare["limit"] = json!(1);
     shown.post("/v1/identify", "at a rate of false matches", &rare).await;
     shown.post("/v1/identify", "no face", &probe(&nobody())).await;
+    let arrays = shown.app.key_for(Answers::Arrays).await;
+    let usual = std::mem::replace(&mut shown.app.key, arrays);
+    shown.post("/v1/match", "for a key with lists", &probe(&photo("obama-portrait"))).await;
+    shown.post("/v1/identify", "for a key with lists", &probe(&photo("obama-portrait"))).await;
+    shown.app.key = usual;
     shown.post("/v1/feedback", "kept", &probe(&photo("collins"))).await;
     shown.post("/v1/feedback", "no face", &probe(&nobody())).await;
 }

@@ -112,8 +112,11 @@ fn keys_are_made_listed_and_revoked_while_the_server_runs() {
     let mut server = Server::start(data, "127.0.0.1:0");
     let address = server.address();
     let scope = ["--scope", "enrollments:read", "--expires", "2999-01-01"];
-    let arguments =
-        [&["keys", "create", "--account", "acme", "--name", "door", "--test", "--json"], &scope[..]].concat();
+    let arguments = [
+        &["keys", "create", "--account", "acme", "--name", "door", "--test", "--answers", "arrays", "--json"],
+        &scope[..],
+    ]
+    .concat();
     let made: Value = serde_json::from_slice(&output(data, &arguments).stdout).unwrap();
     assert_eq!(made["scopes"], serde_json::json!(["enrollments:read"]));
     assert_eq!(made["expires"], "2999-01-01T00:00:00.000000");
@@ -129,7 +132,9 @@ fn keys_are_made_listed_and_revoked_while_the_server_runs() {
     let listed = output(data, &["keys", "list"]);
     let line = text(&listed.stdout).lines().find(|line| line.contains(id)).unwrap();
     assert!(
-        line.contains("active") && line.contains("acme") && line.contains("door (enrollments:read) [test mode]"),
+        line.contains("active")
+            && line.contains("acme")
+            && line.contains("door (enrollments:read) [test mode] [arrays]"),
         "{line}"
     );
     assert!(!text(&listed.stdout).contains(key), "keys are never shown again");
@@ -138,6 +143,8 @@ fn keys_are_made_listed_and_revoked_while_the_server_runs() {
     let listed: Value = serde_json::from_slice(&output(data, &["keys", "list", "--json"]).stdout).unwrap();
     let states: Vec<&str> = listed.as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["active", "revoked"]);
+    let answers = [&listed[0]["answers"], &listed[1]["answers"], &made["answers"]];
+    assert_eq!(answers, ["object", "arrays", "arrays"]);
     assert_eq!((&listed[0]["test"], &listed[1]["test"], &made["test"]), (&false.into(), &true.into(), &true.into()));
     server.terminate();
 }

@@ -43,7 +43,15 @@ async fn another_account_can_change_nothing() {
         let ada = world.enroll("Ada", 1, Some(home)).await;
         let bob = world.enroll("Bob", 1, None).await;
         let key = new_id(Kind::Key);
-        let new_key = NewApiKey { id: key, hash: b"hash", name: "test", scopes: "all", test: false, expires: None };
+        let new_key = NewApiKey {
+            id: key,
+            hash: b"hash",
+            name: "test",
+            scopes: "all",
+            test: false,
+            answers: "object",
+            expires: None,
+        };
         written!(db, world.account, keys::insert(&new_key, now())).await.unwrap();
         let before = everything(&world).await;
 

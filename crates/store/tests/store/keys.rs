@@ -9,7 +9,7 @@ async fn a_key_names_its_account_and_keeps_its_first_revocation() {
         let (db, account) = (&world.db, world.account);
         let (id, created) = (new_id(Kind::Key), now());
         let (hash, scopes) = (&[0, 255, 7], "match identify");
-        let new = NewApiKey { id, hash, name: "phone", scopes, test: true, expires: Some(77) };
+        let new = NewApiKey { id, hash, name: "phone", scopes, test: true, answers: "arrays", expires: Some(77) };
         written!(db, account, insert(&new, created)).await.unwrap();
 
         let key = by_id(db, id).await.unwrap();
@@ -18,7 +18,7 @@ async fn a_key_names_its_account_and_keeps_its_first_revocation() {
             (account, [0, 255, 7].as_slice(), "phone")
         );
         assert_eq!((key.scopes.as_str(), key.created, key.expires), ("match identify", created, Some(77)));
-        assert_eq!((key.test, key.revoked), (true, None));
+        assert_eq!((key.test, key.answers.as_str(), key.revoked), (true, "arrays", None));
 
         let first = now();
         written!(db, account, revoke(id, first)).await.unwrap();
@@ -35,7 +35,15 @@ async fn the_operator_sees_the_keys_of_all_accounts() {
         let ids = [new_id(Kind::Key), new_id(Kind::Key)];
         for (id, account) in ids.into_iter().zip([world.account, world.stranger]) {
             let hash = id.to_string();
-            let new = NewApiKey { id, hash: hash.as_bytes(), name: "k", scopes: "all", test: false, expires: None };
+            let new = NewApiKey {
+                id,
+                hash: hash.as_bytes(),
+                name: "k",
+                scopes: "all",
+                test: false,
+                answers: "object",
+                expires: None,
+            };
             written!(world.db, account, insert(&new, now())).await.unwrap();
         }
         let all: Vec<_> = list(&world.db, None).await.unwrap().iter().map(|key| key.id).collect();
@@ -50,7 +58,15 @@ async fn the_operator_sees_the_keys_of_all_accounts() {
 #[tokio::test]
 async fn a_hash_is_stored_once_and_an_account_must_exist() {
     on_each_database(async |world| {
-        let new = |id| NewApiKey { id, hash: b"same", name: "k", scopes: "all", test: false, expires: None };
+        let new = |id| NewApiKey {
+            id,
+            hash: b"same",
+            name: "k",
+            scopes: "all",
+            test: false,
+            answers: "object",
+            expires: None,
+        };
         written!(world.db, world.account, insert(&new(new_id(Kind::Key)), now())).await.unwrap();
         let error = written!(world.db, world.stranger, insert(&new(new_id(Kind::Key)), now())).await.unwrap_err();
         assert!(matches!(error, Error::Conflict(_)), "{error:?}");

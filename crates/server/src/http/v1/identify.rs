@@ -11,11 +11,11 @@ use vultus_store::Id;
 use vultus_store::enrollments::Facts;
 
 use crate::app::App;
-use crate::auth::principal::Principal;
+use crate::auth::principal::{Answers, Principal};
 use crate::error::{Entity, Error};
 use crate::flows::identify::{Candidate, Identification, IdentifiedFace, Terms};
 use crate::flows::{self, Outcome, Picture};
-use crate::http::wire::envelope::FaceAnswer;
+use crate::http::wire::envelope::{FaceAnswer, PerFace};
 use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::parameters::{Endpoint, Form, Kind, Parameter};
@@ -112,17 +112,17 @@ pub struct FaceFacts {
 /// decides.
 #[utoipa::path(
     post, path = "/identify", tag = "Recognition",
-    responses((status = 200, description = "The person, or that there is no face", body = FaceAnswer<IdentifyData, IdentifyMeta>)),
+    responses((status = 200, description = "The person, or that there is no face", body = FaceAnswer<PerFace<IdentifyData>, IdentifyMeta>)),
 )]
 pub(crate) async fn identify(
     State(app): State<Arc<App>>,
     caller: Principal,
     input: Input,
-) -> Result<FaceAnswer<IdentifyData, IdentifyMeta>, Error> {
+) -> Result<FaceAnswer<PerFace<IdentifyData>, IdentifyMeta>, Error> {
     let (collection, terms, img) = input.read(read).await?;
     Ok(match flows::identify::run(&app, caller.account, collection, img, terms).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
-        Outcome::Done(identification) => answer(identification),
+        Outcome::Done(identification) => answer(identification, caller.answers),
     })
 }
 
@@ -133,9 +133,12 @@ fn read(fields: &Fields<'_>) -> Result<(Id, Terms, Picture), Error> {
     Ok((collection, terms, fields.picture(&IMG)?))
 }
 
-fn answer(identification: Identification) -> FaceAnswer<IdentifyData, IdentifyMeta> {
+fn answer(identification: Identification, form: Answers) -> FaceAnswer<PerFace<IdentifyData>, IdentifyMeta> {
     let Identification { faces, mut people, threshold, min_cosine, outdated } = identification;
-    let first = data(faces.first(), &people);
+    let data = match form {
+        Answers::Object => PerFace::One(data(faces.first(), &people)),
+        Answers::Arrays => PerFace::Each(faces.iter().map(|face| data(Some(face), &people)).collect()),
+    };
     let shown = faces.iter().map(|face| face_facts(face, &people)).collect();
     let best = faces.first().into_iter().flat_map(|face| &face.candidates);
     let meta = IdentifyMeta {
@@ -145,7 +148,7 @@ fn answer(identification: Identification) -> FaceAnswer<IdentifyData, IdentifyMe
         faces: shown,
         outdated,
     };
-    FaceAnswer::done("identify processed successfully", first, meta)
+    FaceAnswer::done("identify processed successfully", data, meta)
 }
 
 fn data(face: Option<&IdentifiedFace>, people: &HashMap<Id, Facts>) -> IdentifyData {

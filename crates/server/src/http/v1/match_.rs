@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 use vultus_store::Id;
 
 use crate::app::App;
-use crate::auth::principal::Principal;
+use crate::auth::principal::{Answers, Principal};
 use crate::error::{Entity, Error};
-use crate::flows::match_::Comparison;
+use crate::flows::match_::{ComparedFace, Comparison};
 use crate::flows::{self, Outcome, Picture};
-use crate::http::wire::envelope::FaceAnswer;
+use crate::http::wire::envelope::{FaceAnswer, PerFace};
 use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::parameters::{Endpoint, Form, Kind, Parameter};
@@ -66,17 +66,17 @@ pub struct BestMatch {
 /// `success` is false when the picture has no face.
 #[utoipa::path(
     post, path = "/match", tag = "Recognition", operation_id = "match",
-    responses((status = 200, description = "The scores, or that there is no face", body = FaceAnswer<MatchData, MatchMeta>)),
+    responses((status = 200, description = "The scores, or that there is no face", body = FaceAnswer<PerFace<MatchData>, MatchMeta>)),
 )]
 pub(crate) async fn match_(
     State(app): State<Arc<App>>,
     caller: Principal,
     input: Input,
-) -> Result<FaceAnswer<MatchData, MatchMeta>, Error> {
+) -> Result<FaceAnswer<PerFace<MatchData>, MatchMeta>, Error> {
     let (id, threshold, img) = input.read(read).await?;
     Ok(match flows::match_::run(&app, caller.account, id, img, threshold).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
-        Outcome::Done(comparison) => answer(comparison),
+        Outcome::Done(comparison) => answer(comparison, caller.answers),
     })
 }
 
@@ -84,16 +84,25 @@ fn read(fields: &Fields<'_>) -> Result<(Id, Option<f64>, Picture), Error> {
     Ok((fields.required_id(&ID)?, fields.number(&THRESHOLD)?, fields.picture(&IMG)?))
 }
 
-fn answer(comparison: Comparison) -> FaceAnswer<MatchData, MatchMeta> {
-    let Comparison { cosines, scores, threshold, faces, outdated } = comparison;
-    let scores: Vec<f64> = scores.into_iter().map(f64::from).collect();
-    let best = scores.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
-    let best = BestMatch { index: best.0, score: best.1, r#match: best.1 >= threshold };
+fn answer(comparison: Comparison, form: Answers) -> FaceAnswer<PerFace<MatchData>, MatchMeta> {
+    let Comparison { mut faces, best, threshold, count, outdated } = comparison;
+    let data = match form {
+        Answers::Object => PerFace::One(data(&faces[best], threshold)),
+        Answers::Arrays => PerFace::Each(faces.iter().map(|face| data(face, threshold)).collect()),
+    };
+    let ComparedFace { cosines, scores } = faces.swap_remove(best);
+    let scores = scores.into_iter().map(f64::from).enumerate();
+    let (index, score) = scores.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
+    let best = BestMatch { index, score, r#match: score >= threshold };
+    let meta = MatchMeta { threshold, best, similarity: cosines, faces: count, outdated };
+    FaceAnswer::done("face processed successfully", data, meta)
+}
+
+fn data(face: &ComparedFace, threshold: f64) -> MatchData {
     let mut data = BTreeMap::new();
-    for (i, score) in scores.into_iter().enumerate() {
+    for (i, score) in face.scores.iter().copied().map(f64::from).enumerate() {
         data.insert(format!("emb{i}_score"), score.into());
         data.insert(format!("emb{i}_match"), (score >= threshold).into());
     }
-    let meta = MatchMeta { threshold, best, similarity: cosines, faces, outdated };
-    FaceAnswer::done("face processed successfully", MatchData(data), meta)
+    MatchData(data)
 }

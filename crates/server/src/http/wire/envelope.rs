@@ -23,6 +23,16 @@ pub struct Envelope<D, M> {
     meta: Option<M>,
 }
 
+/// `data` of an answer about the faces of a picture.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum PerFace<T> {
+    /// An object about the face that decides.
+    One(T),
+    /// A list with an object for each face, largest first: for a key that was made with `--answers arrays`.
+    Each(Vec<T>),
+}
+
 /// For answers that have no `meta`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NoMeta {}
