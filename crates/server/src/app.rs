@@ -59,7 +59,7 @@ impl App {
         let share = config.fairness.account_share;
         let rate = NonZeroU32::new(config.http.rate_limit);
         Ok(Arc::new(Self {
-            vectors: search::open(&config, &db)?,
+            vectors: search::open(&config, &db, &keyring)?,
             classifiers: Classifiers::new(config.matching.cached_embeddings),
             long_lists: Arc::new(Semaphore::new(config.http.long_lists.min(Semaphore::MAX_PERMITS))),
             uploads: Budget::new(config.http.body_memory_bytes.max(longest), share, longest),

@@ -1,5 +1,5 @@
-//! Data keys: under the one of an account its vectors are sealed. The store keeps the keys wrapped and knows no cipher: a
-//! [`Sealer`] of the caller does the work.
+//! Data keys: under the one of an account its vectors and classifiers are sealed. The store keeps the keys wrapped and knows no
+//! cipher: a [`Sealer`] of the caller does the work.
 
 use std::sync::Arc;
 
@@ -43,27 +43,27 @@ pub trait DataKey: Send + Sync {
     fn open(&self, kind: &str, id: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError>;
 }
 
-/// A kind of sealed vector; its name is authenticated with the vector.
+/// What a sealed column holds; the name is authenticated with the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sealed {
     Embedding,
     Rejection,
     Reembedding,
+    Classifier,
 }
 
 impl Sealed {
-    const ALL: [Self; 3] = [Self::Embedding, Self::Rejection, Self::Reembedding];
-
     const fn name(self) -> &'static str {
         match self {
             Self::Embedding => "embedding",
             Self::Rejection => "rejection",
             Self::Reembedding => "reembedding",
+            Self::Classifier => "classifier",
         }
     }
 }
 
-/// The data key of an account, if it has one: to seal and open vectors.
+/// The data key of an account, if it has one.
 pub(crate) struct Key(Option<Box<dyn DataKey>>);
 
 impl Key {
@@ -71,12 +71,16 @@ impl Key {
         self.seal_bytes(kind, id, &vector::to_bytes(vector))
     }
 
-    fn seal_bytes(&self, kind: Sealed, id: Id, vector: &[u8]) -> Result<Vec<u8>> {
-        self.key()?.seal(kind.name(), &id.to_bytes(), vector).map_err(Error::Seal)
+    pub(crate) fn seal_bytes(&self, kind: Sealed, id: Id, content: &[u8]) -> Result<Vec<u8>> {
+        self.key()?.seal(kind.name(), &id.to_bytes(), content).map_err(Error::Seal)
+    }
+
+    pub(crate) fn open_bytes(&self, kind: Sealed, id: Id, sealed: &[u8]) -> Result<Vec<u8>> {
+        self.key()?.open(kind.name(), &id.to_bytes(), sealed).map_err(Error::Seal)
     }
 
     pub(crate) fn open(&self, kind: Sealed, id: Id, sealed: &[u8]) -> Result<Vec<f32>> {
-        let bytes = self.key()?.open(kind.name(), &id.to_bytes(), sealed).map_err(Error::Seal)?;
+        let bytes = self.open_bytes(kind, id, sealed)?;
         vector::from_bytes(&bytes).ok_or_else(|| Error::Seal("the length of a vector is not a multiple of four".into()))
     }
 
@@ -87,9 +91,7 @@ impl Key {
 
 /// The data key of an account, to open what it sealed.
 pub(crate) async fn of(handle: &mut impl Handle, account: Id) -> Result<Key> {
-    let text = "select wrapped from data_keys where account_id = $1";
-    let row: Option<(Vec<u8>,)> = sql!(fetch_optional, handle, text, account)?;
-    let Some((wrapped,)) = row else { return Ok(Key(None)) };
+    let Some(wrapped) = wrapped(handle, account).await? else { return Ok(Key(None)) };
     Ok(Key(Some(sealer(handle)?.unwrap(account, &wrapped).map_err(Error::Seal)?)))
 }
 
@@ -117,6 +119,21 @@ pub struct Wrapped {
     pub account_id: Id,
     /// The wrapped key.
     pub wrapped: Vec<u8>,
+}
+
+/// The data key of an account in its wrapped form, for what the caller seals by itself; none if the account stored nothing that
+/// is sealed, or was erased.
+///
+/// # Errors
+/// Only those of the database.
+pub async fn by_account(db: &Db, account: Id) -> Result<Option<Vec<u8>>> {
+    wrapped(&mut db.read().await?, account).await
+}
+
+async fn wrapped(handle: &mut impl Handle, account: Id) -> Result<Option<Vec<u8>>> {
+    let text = "select wrapped from data_keys where account_id = $1";
+    let row: Option<(Vec<u8>,)> = sql!(fetch_optional, handle, text, account)?;
+    Ok(row.map(|(wrapped,)| wrapped))
 }
 
 /// The data keys of all accounts: for the operator, to wrap them under another secret.
@@ -183,12 +200,11 @@ macro_rules! plain_of {
 /// [`Error::Seal`], and those of the database.
 pub async fn seal_plain(db: &Db) -> Result<u64> {
     let mut count = 0;
-    for kind in Sealed::ALL {
-        let (find, replace) = match kind {
-            Sealed::Embedding => plain_of!("embeddings", "id"),
-            Sealed::Rejection => plain_of!("rejections", "id"),
-            Sealed::Reembedding => plain_of!("reembeddings", "embedding_id"),
-        };
+    for (kind, (find, replace)) in [
+        (Sealed::Embedding, plain_of!("embeddings", "id")),
+        (Sealed::Rejection, plain_of!("rejections", "id")),
+        (Sealed::Reembedding, plain_of!("reembeddings", "embedding_id")),
+    ] {
         loop {
             let mut conn = db.read().await?;
             let rows: Vec<(Id, Id, Vec<u8>)> = sql!(fetch_all, &mut conn, find, BATCH)?;

@@ -130,7 +130,7 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *tx).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[INITIAL, DATA_KEYS, HEARTBEATS, REMOVALS, ANSWERS]).run_direct(None, &mut *tx, false).await?;
+        migrator(FILES).run_direct(None, &mut *tx, false).await?;
         tx.commit().await?;
         let readers = pool().max_connections(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
         Ok(Db { pools: Backend::Sqlite(SqlitePools { writer, readers }), sealer: None, written: Arc::default() })
@@ -151,9 +151,7 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *connection).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[INITIAL, VECTORS, DATA_KEYS, HEARTBEATS, REMOVALS, ANSWERS])
-            .run_direct(None, &mut *connection, false)
-            .await?;
+        migrator(&[FILES, &[VECTORS]].concat()).run_direct(None, &mut *connection, false).await?;
         Ok(Db { pools: Backend::Postgres(PostgresPools { work, pulse }), sealer: None, written: Arc::default() })
     }
 
@@ -328,14 +326,18 @@ impl fmt::Debug for Db {
 
 /// A file of `migrations/`: its number, name and text.
 type File = (i64, &'static str, &'static str);
-const INITIAL: File = (1, "initial", include_str!("../migrations/0001_initial.sql"));
+const FILES: &[File] = &[
+    (1, "initial", include_str!("../migrations/0001_initial.sql")),
+    (3, "data_keys", include_str!("../migrations/0003_data_keys.sql")),
+    (7, "heartbeats", include_str!("../migrations/0007_heartbeats.sql")),
+    (8, "removals", include_str!("../migrations/0008_removals.sql")),
+    (11, "answers", include_str!("../migrations/0011_answers.sql")),
+    (13, "sealed_fits", include_str!("../migrations/0013_sealed_fits.sql")),
+];
 /// Only for PostgreSQL.
 pub(crate) const VECTORS: File = (2, "vectors", include_str!("../migrations/postgres/0002_vectors.sql"));
-const DATA_KEYS: File = (3, "data_keys", include_str!("../migrations/0003_data_keys.sql"));
-const HEARTBEATS: File = (7, "heartbeats", include_str!("../migrations/0007_heartbeats.sql"));
-const REMOVALS: File = (8, "removals", include_str!("../migrations/0008_removals.sql"));
-const ANSWERS: File = (11, "answers", include_str!("../migrations/0011_answers.sql"));
 
+/// Puts them in the order of their numbers.
 fn migrator(files: &[File]) -> Migrator {
     let migration = |(version, name, text): &File| {
         Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)

@@ -1,8 +1,9 @@
-//! Fits: the newest classifier of each collection.
+//! Fits: the newest classifier of each collection, sealed under the data key of its account.
 
 use std::fmt;
 
 use crate::collections::trim_changes;
+use crate::data_keys::{self, Sealed};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Micros};
@@ -37,23 +38,23 @@ pub async fn save(tx: &mut Tx, account: Id, collection: Id, fit: &Fit) -> Result
                 on conflict (collection_id) do update set model = excluded.model, version = excluded.version, \
                 outdated = excluded.outdated, fitted = excluded.fitted, data = excluded.data \
                 where fits.model <> excluded.model or fits.version <= excluded.version";
-    let (model, data) = (fit.model.as_str(), fit.data.as_slice());
+    let key = data_keys::get_or_insert(tx, account).await?;
+    let (model, data) = (fit.model.as_str(), key.seal_bytes(Sealed::Classifier, collection, &fit.data)?);
     sql!(execute, tx, text, account, collection, model, fit.version, fit.outdated as i64, fit.fitted, data)?;
     trim_changes(tx, account, collection, fit.version).await?;
     Ok(())
 }
 
-/// The classifier of a collection, if it has one.
+/// The classifier of a collection, if it has one that can be opened: none where the stored one was changed, was put in the place of
+/// another, or was not sealed.
 pub async fn of_collection(db: &Db, account: Id, collection: Id) -> Result<Option<Fit>> {
     let mut conn = db.read().await?;
     let text = "select model, version, outdated, fitted, data from fits where account_id = $1 and collection_id = $2";
-    let row: Option<(String, i64, i64, Micros, Vec<u8>)> =
-        sql!(fetch_optional, &mut conn, text, account, collection).map_err(Error::from)?;
-    Ok(row.map(|(model, version, outdated, fitted, data)| Fit {
-        model,
-        version,
-        outdated: outdated as u64,
-        fitted,
-        data,
-    }))
+    let row: Option<(String, i64, i64, Micros, Vec<u8>)> = sql!(fetch_optional, &mut conn, text, account, collection)?;
+    let Some((model, version, outdated, fitted, sealed)) = row else { return Ok(None) };
+    match data_keys::of(&mut conn, account).await?.open_bytes(Sealed::Classifier, collection, &sealed) {
+        Ok(data) => Ok(Some(Fit { model, version, outdated: outdated as u64, fitted, data })),
+        Err(Error::Seal(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

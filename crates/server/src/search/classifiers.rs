@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use vultus_gallery::{Classifier, ImpostorTail, Options};
-use vultus_store::Db;
 use vultus_store::collections::CollectionKey;
 use vultus_store::fits::{self, Fit};
+use vultus_store::{Db, jobs};
 
+use crate::clock;
 use crate::error::Error;
 use crate::search::{Cache, Space};
 
@@ -32,7 +33,7 @@ impl Classifiers {
     }
 
     /// The newest classifier for the embeddings of a space. Before the first fit, it is what is usual for a collection of
-    /// that size.
+    /// that size; so it is while a stored classifier that cannot be read is fitted again.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -49,10 +50,12 @@ impl Classifiers {
             None => None,
         };
         let stored = stored.filter(|stored| stored.model == space.model);
-        let made = match stored.and_then(|stored| Some((Stamp::Fitted(stored.fitted), decode(&stored)?))) {
-            Some((stamp, classifier)) => (stamp, Arc::new(classifier)),
-            None => (stamp, Arc::new(untrained(space.state.unknowns, people as usize))),
-        };
+        let readable = stored.and_then(|stored| Some((Stamp::Fitted(stored.fitted), decode(&stored)?)));
+        if readable.is_none() && fit.is_some() {
+            tokio::spawn(fit_again(db.clone(), space.key()));
+        }
+        let made = readable.unwrap_or_else(|| (stamp, untrained(space.state.unknowns, people as usize)));
+        let made = (made.0, Arc::new(made.1));
         self.cache.set(space.key(), made.clone(), made.1.population().max(1));
         Ok(made.1)
     }
@@ -60,6 +63,19 @@ impl Classifiers {
     /// Drops the classifier of a collection.
     pub fn remove_collection(&self, collection: CollectionKey) {
         self.cache.remove(collection);
+    }
+}
+
+/// Has the classifier of a collection fitted in place of one that cannot be read. Its own task, since no request waits for it.
+async fn fit_again(db: Db, of: CollectionKey) {
+    let queue = async {
+        let mut tx = db.write(of.account).await?;
+        jobs::fit_soon(&mut tx, of.account, of.collection, clock::now_us()).await?;
+        tx.commit().await
+    };
+    match queue.await {
+        Ok(()) => tracing::warn!(collection = %of.collection, "a stored classifier cannot be read: it is fitted again"),
+        Err(error) => tracing::warn!(collection = %of.collection, %error, "a stored classifier cannot be read"),
     }
 }
 
@@ -71,7 +87,7 @@ pub fn encode(classifier: &PersonClassifier) -> anyhow::Result<Vec<u8>> {
     Ok(postcard::to_stdvec(classifier)?)
 }
 
-/// None for one that another version of the program wrote: the next fit replaces it.
+/// None for one that another version of the program wrote.
 fn decode(fit: &Fit) -> Option<PersonClassifier> {
     postcard::from_bytes(&fit.data).ok()
 }

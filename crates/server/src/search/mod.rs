@@ -25,6 +25,7 @@ pub use postgres::Postgres;
 
 use crate::config::{Config, Data, VectorEngine};
 use crate::error::Error;
+use crate::keyring::Keyring;
 #[cfg(feature = "milvus")]
 use crate::model::Model;
 
@@ -151,10 +152,11 @@ pub async fn settle(effect: impl Future<Output = Result<(), Error>>) {
 ///
 /// # Errors
 /// When it cannot be had with this database.
-pub fn open(config: &Config, db: &Db) -> anyhow::Result<Arc<dyn VectorIndex>> {
+pub fn open(config: &Config, db: &Db, keyring: &Keyring) -> anyhow::Result<Arc<dyn VectorIndex>> {
     let in_memory = || {
         let (capacity, threads) = (config.matching.cached_embeddings, config.engine.threads());
-        Arc::new(Memory::new(db.clone(), capacity, config.data.galleries_dir(), threads)) as Arc<dyn VectorIndex>
+        let folder = config.data.galleries_dir();
+        Arc::new(Memory::new(db.clone(), keyring.clone(), capacity, folder, threads)) as Arc<dyn VectorIndex>
     };
     Ok(open_shared(&config.vectors.vectors, &config.data, db)?.unwrap_or_else(in_memory))
 }

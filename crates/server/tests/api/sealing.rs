@@ -1,10 +1,15 @@
 //! Vectors are sealed where they are stored, under a secret that can be changed and must not be lost.
 
+use std::time::Duration;
+
+use serde_json::json;
+use vultus::clock::now_us;
 use vultus::keyring::Keyring;
 use vultus::seal;
+use vultus_store::fits::{self, Fit};
 use vultus_store::{Db, embeddings};
 
-use crate::app::TestApp;
+use crate::app::{TestApp, base64};
 use crate::pictures::photo;
 use crate::vectors::World;
 
@@ -59,4 +64,30 @@ async fn people_stay_readable_when_the_secret_is_changed_and_a_lost_secret_is_re
     let after = ring(&new, &[]);
     assert_eq!(seal::rewrap_all(&with(&after), &after).await.unwrap(), 0);
     assert_eq!(embeddings::list(&with(&after), world.account, ada).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_stored_classifier_that_cannot_be_read_is_fitted_again_and_no_client_notices() {
+    let app = TestApp::with_worker(|config| config.matching.refit_delay = Duration::ZERO).await;
+    let home = app.collection("Home").await;
+    let id = app.enroll("Eileen", &photo("collins")).await;
+    app.join(&id, &home).await;
+    app.jobs_done().await;
+    let (db, account) = (app.app.db.clone(), vultus_store::accounts::list(&app.app.db).await.unwrap()[0].id);
+    let (home, probe) = (home.parse().unwrap(), json!({"collection_id": home, "img": base64(&photo("collins"))}));
+    let fitted = fits::of_collection(&db, account, home).await.unwrap().unwrap();
+    let damaged = Fit { fitted: now_us(), data: b"of another program".to_vec(), ..fitted };
+    let mut tx = db.write(account).await.unwrap();
+    fits::save(&mut tx, account, home, &damaged).await.unwrap();
+    tx.commit().await.unwrap();
+
+    assert_eq!(app.post("/v1/identify", &probe).await.ok()["data"]["key"], id);
+    for _ in 0..500 {
+        if fits::of_collection(&db, account, home).await.unwrap().unwrap().data != damaged.data {
+            assert_eq!(app.post("/v1/identify", &probe).await.ok()["data"]["key"], id);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it is not fitted again");
 }

@@ -28,7 +28,7 @@ pub struct World {
 
 async fn on_each_engine(test: impl AsyncFn(&World, &dyn VectorIndex)) {
     let world = World::new(MODEL).await;
-    let memory = Memory::new(world.db.clone(), 10_000, world.dir.path().join("galleries"), 2);
+    let memory = Memory::new(world.db.clone(), keyring(), 10_000, world.dir.path().join("galleries"), 2);
     test(&world, &memory).await;
     if world.db.is_postgres() {
         test(&world, &Postgres::new(world.db.clone())).await;
@@ -36,6 +36,10 @@ async fn on_each_engine(test: impl AsyncFn(&World, &dyn VectorIndex)) {
     if let Ok(url) = std::env::var("TEST_MILVUS_URL") {
         test(&world, &Milvus::new(world.db.clone(), &url, world.model.clone()).unwrap()).await;
     }
+}
+
+fn keyring() -> Keyring {
+    Keyring::new(vec![7; 32], Vec::new())
 }
 
 /// A direction in the plane, as an embedding.
@@ -54,7 +58,7 @@ impl World {
         let (dir, database) = (tempfile::tempdir().unwrap(), Database::create().await);
         let file = format!("sqlite:{}", dir.path().join("vultus.db").display());
         let db = Db::connect(&database.as_ref().map_or(file, Database::url)).await.unwrap();
-        let db = db.sealed_by(seal::sealer(&Keyring::new(vec![7; 32], Vec::new())));
+        let db = db.sealed_by(seal::sealer(&keyring()));
         let mut tx = db.write_unlocked().await.unwrap();
         let account =
             accounts::get_or_insert(&mut tx, new_id(Kind::Account).unwrap(), "tests", now_us()).await.unwrap().id;

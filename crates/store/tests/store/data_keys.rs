@@ -1,6 +1,7 @@
-//! Vectors are sealed: those of before as well, each in its own place only, and for as long as there is a key.
+//! Vectors and classifiers are sealed: those of before as well, each in its own place only, and for as long as there is a key.
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+use vultus_store::fits::{self, Fit};
 use vultus_store::rejections::{self, NewRejection};
 use vultus_store::{Db, Error, Id, Kind, data_keys, embeddings, enrollments, reembeddings};
 
@@ -97,6 +98,61 @@ async fn a_database_without_a_sealer_takes_no_vectors_rather_than_plain_ones() {
         let new = enrollment("Bob", 1, None);
         assert!(matches!(written!(bare, world.account, enrollments::insert(&new, now())).await, Err(Error::Seal(_))));
         bare.close().await;
+    })
+    .await;
+}
+
+/// Stores a classifier for a collection.
+async fn fit(world: &World, collection: Id) {
+    let fit = Fit { model: MODEL.into(), version: 9, outdated: 0, fitted: now(), data: vec![1; 32] };
+    written!(world.db, world.account, fits::save(collection, &fit)).await.unwrap();
+}
+
+async fn classifier(world: &World, collection: Id) -> Option<Vec<u8>> {
+    fits::of_collection(&world.db, world.account, collection).await.unwrap().map(|fit| fit.data)
+}
+
+#[tokio::test]
+async fn a_classifier_that_was_changed_moved_or_in_plain_counts_as_none() {
+    on_each_database(async |world| {
+        let (home, work) = (world.collection("Home").await, world.collection("Work").await);
+        for change in [
+            "update fits set data = {one}",
+            "update fits set data = substr(data, 1, 4)",
+            "update fits set data = substr(data, 1, 0)",
+        ] {
+            fit(&world, home).await;
+            assert_eq!(classifier(&world, home).await, Some(vec![1; 32]));
+            past_the_store(&world, change).await;
+            assert_eq!(classifier(&world, home).await, None, "{change}");
+            assert!(world.state(home).await.fit.is_some(), "that there is one is known");
+        }
+        fit(&world, work).await;
+        past_the_store(
+            &world,
+            "update fits set data = (select data from fits where collection_id = (select id from collections where \
+             name = 'Work'))",
+        )
+        .await;
+        assert_eq!(classifier(&world, work).await, Some(vec![1; 32]));
+        assert_eq!(classifier(&world, home).await, None, "of another collection");
+        written!(world.db, world.account, data_keys::delete()).await.unwrap();
+        assert_eq!(classifier(&world, work).await, None, "erased");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn plain_classifiers_of_before_do_not_stay() {
+    on_each_database(async |world| {
+        let home = world.collection("Home").await;
+        fit(&world, home).await;
+        // As an earlier version left it.
+        past_the_store(&world, "update fits set data = {two}; delete from _sqlx_migrations where version = 13").await;
+        Db::connect(&world.url).await.unwrap().close().await;
+        assert!(world.state(home).await.fit.is_some(), "the next search has it fitted again");
+        past_the_store(&world, "delete from fits where length(data) = 0").await;
+        assert!(world.state(home).await.fit.is_none(), "it was empty");
     })
     .await;
 }

@@ -16,11 +16,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use vultus_store::collections::CollectionKey;
-use vultus_store::{Db, Id, collections};
+use vultus_store::{Db, Id, collections, data_keys};
 
 use self::loaded::{LoadedGallery, Slot, blocking, news};
 use self::snapshot::Folder;
 use crate::error::Error;
+use crate::keyring::Keyring;
+use crate::seal::DataKey;
 use crate::search::{Cache, Hit, Space, VectorIndex};
 
 /// Galleries with fewer embeddings than this are built from the database as quickly as read from a file.
@@ -32,6 +34,8 @@ pub struct Memory(Arc<Galleries>);
 /// What the tasks share that bring galleries here.
 struct Galleries {
     db: Db,
+    /// For the data keys under which snapshots are sealed.
+    keyring: Keyring,
     slots: Cache<Arc<Slot>>,
     folder: Folder,
     threads: usize,
@@ -43,11 +47,11 @@ struct Galleries {
 const READ_AT_A_TIME: usize = 2;
 
 impl Memory {
-    /// Keeps galleries of at most `capacity` embeddings in all, those that were used last. Snapshots are kept in `folder`; a
-    /// search in a large collection takes up to `threads` threads.
-    pub fn new(db: Db, capacity: usize, folder: PathBuf, threads: usize) -> Self {
+    /// Keeps galleries of at most `capacity` embeddings in all, those that were used last. Snapshots are kept in `folder`, sealed
+    /// under the data keys that `keyring` unwraps; a search in a large collection takes up to `threads` threads.
+    pub fn new(db: Db, keyring: Keyring, capacity: usize, folder: PathBuf, threads: usize) -> Self {
         let (slots, reading) = (Cache::new(capacity), Semaphore::new(READ_AT_A_TIME));
-        Self(Arc::new(Galleries { db, slots, folder: Folder(folder), threads, reading }))
+        Self(Arc::new(Galleries { db, keyring, slots, folder: Folder(folder), threads, reading }))
     }
 
     /// The slot of a gallery that is as new as the space is.
@@ -108,8 +112,8 @@ impl Galleries {
     /// Loads the snapshot and catches up, or else reads the collection from the database.
     async fn fetch(&self, space: &Space<'_>, slot: &Slot) -> Result<(), Error> {
         self.check_budget(collections::embedding_count(&self.db, space.account, space.collection).await? as usize)?;
-        let (folder, key, model) = (self.folder.clone(), space.key(), space.model.to_owned());
-        let loaded = blocking(move || folder.load(key, &model)).await?;
+        let key = space.key();
+        let loaded = self.load(key, space.model).await?;
         let fits = |loaded: &LoadedGallery| {
             loaded.gallery.dimension() == space.dimension && loaded.version <= space.state.version
         };
@@ -134,6 +138,20 @@ impl Galleries {
         Ok(())
     }
 
+    /// Reads the snapshot, if there is one that can be read.
+    async fn load(&self, key: CollectionKey, model: &str) -> Result<Option<LoadedGallery>, Error> {
+        let Some(data_key) = self.data_key(key.account).await? else { return Ok(None) };
+        let (folder, model) = (self.folder.clone(), model.to_owned());
+        blocking(move || folder.load(&data_key, key, &model)).await
+    }
+
+    /// The data key of an account; none before the account has stored an embedding, and after it was erased.
+    async fn data_key(&self, account: Id) -> Result<Option<DataKey>, Error> {
+        let wrapped = data_keys::by_account(&self.db, account).await?;
+        let key = wrapped.map(|wrapped| DataKey::unwrap(&self.keyring, account, &wrapped)).transpose();
+        Ok(key.context("cannot unwrap the data key of an account")?)
+    }
+
     async fn remove_snapshot(&self, collection: Id) -> Result<(), Error> {
         let folder = self.folder.clone();
         Ok(blocking(move || folder.remove(collection)).await?.context("cannot remove a snapshot")?)
@@ -145,8 +163,9 @@ impl Galleries {
         if loaded.gallery.len() < WORTH_A_SNAPSHOT || slot.is_saved() {
             return Ok(());
         }
+        let Some(data_key) = self.data_key(key.account).await? else { return Ok(()) };
         let folder = self.folder.clone();
-        let saved = blocking(move || folder.save(key, &loaded).map(|()| loaded)).await?;
+        let saved = blocking(move || folder.save(&data_key, key, &loaded).map(|()| loaded)).await?;
         let saved = saved.with_context(|| format!("cannot write to {}", self.folder.0.display()))?;
         slot.set_saved(&saved.gallery);
         Ok(())

@@ -1,10 +1,15 @@
 //! Galleries in files, so that a restart need not read every embedding from the database.
 //!
-//! A file is the version of the collection and when it came to be, 8 bytes each, and then what the gallery crate writes,
-//! with both, the account, the collection and the model as its stamp. What changed after that version is caught up with as in memory.
+//! ```text
+//! file    "vultus-1" | version of the collection, 8 bytes | when that came to be, 8 bytes | a sealed gallery
+//! ```
+//!
+//! The numbers are little-endian. The gallery crate writes the gallery, and the data key of the account seals it (see
+//! `seal`). The stamp of the gallery repeats the numbers, the account, the collection and the model, so that nobody can
+//! change the plain beginning. What changed after that version is caught up with as in memory.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +19,10 @@ use vultus_store::Id;
 use vultus_store::collections::CollectionKey;
 
 use super::loaded::LoadedGallery;
+use crate::seal::{DataKey, Label, Opener, Sealer};
 
+/// What a file begins with. Earlier versions of the program wrote galleries in plain: files without this.
+const MAGIC: &[u8; 8] = b"vultus-1";
 /// Extension of a file that is complete.
 const FINISHED: &str = "gallery";
 /// Extension of a file that is being written.
@@ -29,27 +37,29 @@ impl Folder {
         self.0.join(format!("{collection}.{FINISHED}"))
     }
 
-    /// Writes a gallery; the file of before stays until it is complete.
-    pub fn save(&self, key: CollectionKey, loaded: &LoadedGallery) -> io::Result<()> {
+    /// Writes a gallery, sealed with the data key of the account; the file of before stays until it is complete.
+    pub fn save(&self, data_key: &DataKey, key: CollectionKey, loaded: &LoadedGallery) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
         let path = self.file(key.collection);
         let new = path.with_extension(UNFINISHED);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         let mut out = BufWriter::with_capacity(1 << 20, file);
-        out.write_all(&loaded.version.to_le_bytes())?;
-        out.write_all(&loaded.changed.to_le_bytes())?;
-        let stamp = stamp(key, loaded.version, loaded.changed, &loaded.model);
-        loaded.gallery.save(&mut out, &stamp, |subject, bytes| bytes.extend(subject.to_le_bytes()))?;
+        let start = Start { version: loaded.version, changed: loaded.changed };
+        start.write(&mut out)?;
+        let mut sealer = Sealer::new(data_key, &label(key, &key.collection.to_bytes()), out)?;
+        let stamp = stamp(key, start, &loaded.model);
+        loaded.gallery.save(&mut sealer, &stamp, |subject, bytes| bytes.extend(subject.to_le_bytes()))?;
+        let out = sealer.finish()?;
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(new, path)?;
         File::open(&self.0)?.sync_all()
     }
 
-    /// Reads a gallery of embeddings by `model`; none where the file is missing, damaged or of something else.
-    pub fn load(&self, key: CollectionKey, model: &str) -> Option<LoadedGallery> {
+    /// Reads a gallery of embeddings by `model`; none where the file is missing, damaged, in plain or of something else.
+    pub fn load(&self, data_key: &DataKey, key: CollectionKey, model: &str) -> Option<LoadedGallery> {
         let collection = key.collection;
         let path = self.file(collection);
-        match load(&path, key, model) {
+        match load(&path, data_key, key, model) {
             Ok(loaded) => Some(loaded),
             Err(error) if error.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::NotFound) => {
                 None
@@ -106,31 +116,60 @@ impl Folder {
 pub struct Found {
     /// The collection that it is of.
     pub collection: Id,
-    /// The version; none where the file is too short to say.
+    /// The version; none where the file is not of a form that this program writes.
     pub version: Option<i64>,
 }
 
 /// The version that a file begins with.
 fn version(path: &Path) -> Option<i64> {
-    let mut bytes = [0; 8];
-    File::open(path).ok()?.read_exact(&mut bytes).ok()?;
-    Some(i64::from_le_bytes(bytes))
+    Some(Start::read(&mut File::open(path).ok()?).ok()?.version)
 }
 
-fn load(path: &Path, key: CollectionKey, model: &str) -> anyhow::Result<LoadedGallery> {
-    let mut input = BufReader::with_capacity(1 << 20, File::open(path)?);
-    let mut number = || {
-        let mut bytes = [0; 8];
-        input.read_exact(&mut bytes).map(|()| i64::from_le_bytes(bytes))
-    };
-    let (version, changed) = (number()?, number()?);
+fn load(path: &Path, data_key: &DataKey, key: CollectionKey, model: &str) -> anyhow::Result<LoadedGallery> {
+    // Not buffered: what opens it reads whole chunks.
+    let mut input = File::open(path)?;
+    let start = Start::read(&mut input)?;
+    let mut opened = Opener::new(data_key, &label(key, &key.collection.to_bytes()), input)?;
     let decode = |bytes: &[u8]| bytes.try_into().ok().map(u128::from_le_bytes);
-    let gallery = Gallery::load(&mut input, &stamp(key, version, changed, model), decode)?;
+    let gallery = Gallery::load(&mut opened, &stamp(key, start, model), decode)?;
+    let Start { version, changed } = start;
     Ok(LoadedGallery { version, changed, model: model.to_owned(), gallery: Arc::new(gallery) })
 }
 
-/// What a file must be of: another account's, or another collection's under this name, is not read.
-fn stamp(key: CollectionKey, version: i64, changed: i64, model: &str) -> Vec<u8> {
+/// What of a file is in plain, for a sweep to read.
+#[derive(Clone, Copy)]
+struct Start {
+    version: i64,
+    changed: i64,
+}
+
+impl Start {
+    fn write(self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(MAGIC)?;
+        out.write_all(&self.version.to_le_bytes())?;
+        out.write_all(&self.changed.to_le_bytes())
+    }
+
+    fn read(input: &mut impl Read) -> io::Result<Self> {
+        let [mut magic, mut version, mut changed] = [[0; 8]; 3];
+        for part in [&mut magic, &mut version, &mut changed] {
+            input.read_exact(part)?;
+        }
+        if magic != *MAGIC {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a sealed gallery"));
+        }
+        Ok(Self { version: i64::from_le_bytes(version), changed: i64::from_le_bytes(changed) })
+    }
+}
+
+/// As what a gallery is sealed: a file under the name of another collection, or of another account, does not open.
+fn label(key: CollectionKey, id: &[u8]) -> Label<'_> {
+    Label { account: key.account, kind: "gallery", id }
+}
+
+/// What a gallery must be of.
+fn stamp(key: CollectionKey, start: Start, model: &str) -> Vec<u8> {
     let CollectionKey { account, collection } = key;
+    let Start { version, changed } = start;
     format!("{account} {collection} {version} {changed} {model}").into_bytes()
 }

@@ -24,8 +24,12 @@ fn new_id(kind: Kind) -> Id {
     crate::app::new_id(kind).unwrap()
 }
 
+fn keyring() -> Keyring {
+    Keyring::new(vec![7; 32], Vec::new())
+}
+
 fn memory(db: &Db, folder: &Path) -> Memory {
-    Memory::new(db.clone(), 1_000_000, folder.join("galleries"), 1)
+    Memory::new(db.clone(), keyring(), 1_000_000, folder.join("galleries"), 1)
 }
 
 /// A vector of unit length that is different for each number.
@@ -45,7 +49,7 @@ impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::connect(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
-        let db = db.sealed_by(crate::seal::sealer(&crate::keyring::Keyring::new(vec![7; 32], Vec::new())));
+        let db = db.sealed_by(crate::seal::sealer(&keyring()));
         let mut tx = db.write_unlocked().await.unwrap();
         let account = accounts::get_or_insert(&mut tx, new_id(Kind::Account), "tests", 1).await.unwrap().id;
         tx.commit().await.unwrap();
@@ -211,7 +215,7 @@ async fn a_snapshot_is_written_anew_only_after_changes() {
 #[tokio::test]
 async fn a_collection_that_outgrows_the_memory_is_refused_until_it_shrinks() {
     let mut world = World::new().await;
-    world.memory = Memory::new(world.db.clone(), 2, world.folder.path().join("galleries"), 1);
+    world.memory = Memory::new(world.db.clone(), keyring(), 2, world.folder.path().join("galleries"), 1);
     let (ada, bob) = (world.enroll([1].into_iter()).await, world.enroll([2].into_iter()).await);
     assert!(exactly(ada)(world.search(1).await.unwrap()));
     let eve = world.enroll([3].into_iter()).await;
@@ -278,4 +282,88 @@ async fn what_is_removed_leaves_the_disk_whoever_removed_it_and_whatever_was_int
     world.restart();
     world.memory.open().await.unwrap();
     assert!(!world.snapshot().exists(), "a start removes the file of a collection that is gone");
+}
+
+impl World {
+    /// A world with a snapshot, and what the snapshot holds in plain.
+    async fn with_snapshot() -> (Self, Vec<u8>) {
+        let world = World::new().await;
+        world.enroll_enough().await;
+        world.find(1).await;
+        let mut plain = Vec::new();
+        let encode = |subject: &u128, bytes: &mut Vec<u8>| bytes.extend(subject.to_le_bytes());
+        let slot = world.memory.0.slots.get(world.key()).unwrap();
+        slot.with(|here| here.gallery.save(&mut plain, b"", encode)).unwrap().unwrap();
+        (world, plain)
+    }
+
+    /// Puts a file in the place of the snapshot and loads it.
+    async fn load(&self, file: &[u8], as_of: CollectionKey) -> Option<LoadedGallery> {
+        let path = self.snapshot().with_file_name(format!("{}.gallery", as_of.collection));
+        std::fs::write(&path, file).unwrap();
+        let loaded = self.memory.0.load(as_of, MODEL).await.unwrap();
+        assert_eq!(path.exists(), loaded.is_some(), "a file that cannot be read goes");
+        loaded
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_holds_no_embedding_in_plain() {
+    let (world, plain) = World::with_snapshot().await;
+    let sealed = std::fs::read(world.snapshot()).unwrap();
+    let windows = |file: &[u8]| file.windows(16).map(<[u8]>::to_vec).collect::<std::collections::HashSet<_>>();
+    let (in_plain, in_sealed) = (windows(&plain), windows(&sealed));
+    assert!(sealed.len() > plain.len() && in_plain.len() > 100_000);
+    assert!(in_plain.is_disjoint(&in_sealed));
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_changed_cut_or_put_in_the_place_of_another_is_built_again() {
+    let (world, plain) = World::with_snapshot().await;
+    let (own, sealed) = (world.key(), std::fs::read(world.snapshot()).unwrap());
+    assert!(world.load(&sealed, own).await.is_some());
+    let end = sealed.len();
+    // The magic, both numbers, the form, the id of the key, the nonce, chunks, and the last tag.
+    for at in [0, 8, 16, 24, 25, 40, 60, 70_000, end - 20, end - 1] {
+        let mut changed = sealed.clone();
+        changed[at] ^= 1;
+        assert!(world.load(&changed, own).await.is_none(), "byte {at}");
+    }
+    // Also between two chunks.
+    for length in [0, 7, 24, 47, 48, 100, 48 + (65_536 + 16), 48 + 2 * (65_536 + 16), end - 1] {
+        assert!(world.load(&sealed[..length], own).await.is_none(), "{length} bytes");
+    }
+    assert!(world.load(&[&sealed[..], b"x"].concat(), own).await.is_none());
+    let another_version = [&sealed[..24], &plain[..]].concat();
+    assert!(world.load(&another_version, own).await.is_none(), "a plain gallery is not read");
+
+    let other = CollectionKey { collection: new_id(Kind::Collection), ..own };
+    assert!(world.load(&sealed, other).await.is_none(), "another collection's");
+    let mut tx = world.db.write_unlocked().await.unwrap();
+    let stranger = accounts::get_or_insert(&mut tx, new_id(Kind::Account), "strangers", 1).await.unwrap().id;
+    tx.commit().await.unwrap();
+    let theirs = CollectionKey { account: stranger, ..own };
+    std::fs::write(world.snapshot(), &sealed).unwrap();
+    assert!(world.memory.0.load(theirs, MODEL).await.unwrap().is_none(), "they have no key");
+    let strange_key = DataKey::generate(&keyring(), stranger).unwrap().0;
+    assert!(world.memory.0.folder.load(&strange_key, theirs, MODEL).is_none(), "another account's");
+
+    std::fs::write(world.snapshot(), &sealed[..1_000]).unwrap();
+    let mut world = world;
+    world.restart();
+    assert!(world.find(1).await.is_some_and(|hit| hit.cosine > 0.999), "a search notices nothing");
+    assert!(std::fs::metadata(world.snapshot()).unwrap().len() > 1_000, "and has it written again");
+}
+
+#[tokio::test]
+async fn a_start_removes_plain_snapshots_of_earlier_versions() {
+    let (mut world, plain) = World::with_snapshot().await;
+    let sealed = std::fs::read(world.snapshot()).unwrap();
+    world.restart();
+    world.memory.open().await.unwrap();
+    assert!(world.snapshot().exists());
+    std::fs::write(world.snapshot(), [&sealed[8..24], &plain[..]].concat()).unwrap();
+    world.restart();
+    world.memory.open().await.unwrap();
+    assert!(!world.snapshot().exists());
 }
