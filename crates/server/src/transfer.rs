@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, Read as _, Write};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use vultus_store::collections::{self, NewCollection};
 use vultus_store::embeddings::{self, NewEmbedding};
 use vultus_store::enrollments::{self, Facts, Filter, NewEnrollment};
-use vultus_store::{Db, Error, Id, Kind};
+use vultus_store::{Db, Error, Id, Kind, legacy_ids};
 
 use crate::fetch::hex;
 use crate::http::wire::compact;
@@ -32,6 +32,8 @@ const MAX_LINE_BYTES: usize = 64 << 20;
 struct Head {
     format: String,
     name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    legacy_id: Option<String>,
     unknowns: bool,
 }
 
@@ -41,6 +43,8 @@ struct Line {
     name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    legacy_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     metadata: Option<Box<RawValue>>,
     embeddings: Vec<Template>,
@@ -79,7 +83,11 @@ pub enum Completeness {
 pub async fn export(db: &Db, account: Id, collection: Id, out: &mut impl Write) -> anyhow::Result<usize> {
     let found = collections::by_id(db, account, collection).await?;
     let mut hash = Sha256::new();
-    write(out, &mut hash, &Head { format: FORMAT.into(), name: found.name, unknowns: found.unknowns })?;
+    write(
+        out,
+        &mut hash,
+        &Head { format: FORMAT.into(), name: found.name, legacy_id: found.legacy_id, unknowns: found.unknowns },
+    )?;
     let (mut after, mut members) = (None, 0);
     loop {
         let filter = Filter { collection_id: Some(collection), limit: Some(BATCH), after, ..Filter::default() };
@@ -94,6 +102,7 @@ pub async fn export(db: &Db, account: Id, collection: Id, out: &mut impl Write) 
             let line = Line {
                 name: person.name,
                 external_id: person.external_id,
+                legacy_id: person.legacy_id,
                 metadata: person.metadata.map(|json| RawValue::from_string(compact(&json))).transpose()?,
                 embeddings: templates.into_iter().map(Template::new).collect(),
             };
@@ -139,10 +148,14 @@ pub async fn import(
     let new = NewCollection { id, name: name.unwrap_or(&lines.head.name), unknowns: lines.head.unknowns };
     let mut tx = db.write(account).await?;
     collections::insert(&mut tx, account, &new, clock::now_us()).await?;
+    if let Some(legacy_id) = &lines.head.legacy_id {
+        legacy_ids::set(&mut tx, account, id, legacy_id).await.context("nothing was imported: line 1")?;
+    }
     while let Some(line) = lines.next().context("nothing was imported")? {
         let new =
             line.enrollment(Some(id), model).with_context(|| format!("nothing was imported: line {}", lines.number))?;
-        enrollments::insert(&mut tx, account, &new, clock::now_us()).await.context("nothing was imported")?;
+        let inserted = enrollments::insert(&mut tx, account, &new, clock::now_us()).await;
+        inserted.with_context(|| format!("nothing was imported: line {}", lines.number))?;
     }
     tx.commit().await.with_context(|| format!("look for the collection {id}: it has all members or does not exist"))?;
     Ok(id)
@@ -175,6 +188,7 @@ impl<R: BufRead> Lines<R> {
         let first = read_line(&mut input, 1)?;
         let head: Head = serde_json::from_slice(&first).context("line 1: this is not an exported collection")?;
         ensure!(head.format == FORMAT, "line 1: the format is \"{}\", this program reads \"{FORMAT}\"", head.format);
+        check_legacy_id(head.legacy_id.as_deref()).context("line 1")?;
         Ok(Self { input, number: 1, head, members: 0, hash: Sha256::new_with_prefix(&first), completeness })
     }
 
@@ -226,14 +240,20 @@ fn read_line(input: &mut impl BufRead, number: usize) -> anyhow::Result<Vec<u8>>
     Ok(text)
 }
 
+fn check_legacy_id(text: Option<&str>) -> anyhow::Result<()> {
+    text.map_or(Ok(()), legacy_ids::check).map_err(|problem| anyhow!("the legacy_id {problem}"))
+}
+
 impl Line {
     /// The member in the form to store.
     fn enrollment(self, collection_id: Option<Id>, model: &Model) -> anyhow::Result<NewEnrollment> {
         ensure!(!self.embeddings.is_empty(), "the member has no embedding");
+        check_legacy_id(self.legacy_id.as_deref())?;
         let embeddings = self.embeddings.into_iter().map(|template| template.embedding(model));
         let facts = Facts {
             name: self.name,
             external_id: self.external_id,
+            legacy_id: self.legacy_id,
             metadata: self.metadata.map(|json| json.get().to_owned()),
         };
         let embeddings = embeddings.collect::<anyhow::Result<_>>()?;

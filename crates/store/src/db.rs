@@ -332,6 +332,7 @@ const FILES: &[File] = &[
     (7, "heartbeats", include_str!("../migrations/0007_heartbeats.sql")),
     (8, "removals", include_str!("../migrations/0008_removals.sql")),
     (11, "answers", include_str!("../migrations/0011_answers.sql")),
+    (12, "legacy_ids", include_str!("../migrations/0012_legacy_ids.sql")),
     (13, "sealed_fits", include_str!("../migrations/0013_sealed_fits.sql")),
 ];
 /// Only for PostgreSQL.

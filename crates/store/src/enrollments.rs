@@ -9,6 +9,7 @@ use crate::db::Db;
 use crate::embeddings::{self, Deleted, NewEmbedding};
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
+use crate::legacy_ids;
 use crate::page::{Page, Window};
 use crate::tombstones;
 use crate::tx::{Conn, Tx};
@@ -24,6 +25,8 @@ pub struct Enrollment {
     pub name: String,
     /// The name of the person in the account's own system.
     pub external_id: Option<String>,
+    /// The id that another server gave to the person.
+    pub legacy_id: Option<String>,
     /// A JSON object of the account.
     pub metadata: Option<String>,
     /// The first collection it joined, of those it is still in.
@@ -52,6 +55,8 @@ pub struct Facts {
     pub name: String,
     /// The name of the person in the account's own system. An empty one counts as none.
     pub external_id: Option<String>,
+    /// The id that another server gave to the person, in the form that [`legacy_ids::check`] admits. An empty one counts as none.
+    pub legacy_id: Option<String>,
     /// A compact JSON object. An empty one counts as none.
     pub metadata: Option<String>,
 }
@@ -63,6 +68,8 @@ pub struct FactsUpdate {
     pub name: Option<String>,
     /// The new external id. An empty one removes that which is stored.
     pub external_id: Option<String>,
+    /// The new legacy id. An empty one removes that which is stored.
+    pub legacy_id: Option<String>,
     /// The new JSON object, compact. An empty one removes that which is stored.
     pub metadata: Option<String>,
 }
@@ -100,15 +107,18 @@ pub struct Filter<'a> {
 /// Stores an enrollment, its embeddings and its membership.
 ///
 /// # Errors
-/// [`Error::NotFound`] or [`Error::Gone`] for the collection, and [`Error::Conflict`] if an id
+/// [`Error::NotFound`] or [`Error::Gone`] for the collection, [`Error::LegacyIdTaken`], and [`Error::Conflict`] if an id
 /// exists already.
 pub async fn insert(tx: &mut Tx, account: Id, new: &NewEnrollment, now: Micros) -> Result<()> {
     let text = "insert into enrollments \
                 (id, account_id, name, external_id, metadata, embedding_count, created, updated) \
                 values ($1, $2, $3, nullif($4, ''), nullif($5, '{}'), $6, $7, $7)";
-    let Facts { name, external_id, metadata } = &new.facts;
+    let Facts { name, external_id, legacy_id, metadata } = &new.facts;
     let (external_id, metadata, count) = (external_id.as_deref(), metadata.as_deref(), new.embeddings.len() as i64);
     sql!(execute, tx, text, new.id, account, name.as_str(), external_id, metadata, count, now)?;
+    if let Some(legacy_id) = legacy_id {
+        legacy_ids::set(tx, account, new.id, legacy_id).await?;
+    }
     // First, so that the embeddings are added to the collection as well.
     if let Some(collection) = new.collection_id {
         collections::join(tx, account, collection, new.id, now).await?;
@@ -126,7 +136,18 @@ pub async fn by_id(db: &Db, account: Id, id: Id) -> Result<Enrollment> {
 }
 
 /// One row per enrollment and embedding.
-type ListRow = (Id, String, Option<String>, Option<String>, Micros, Micros, Option<Id>, Option<Id>, Option<String>);
+type ListRow = (
+    Id,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Micros,
+    Micros,
+    Option<Id>,
+    Option<Id>,
+    Option<String>,
+);
 
 /// The text of a list: `$from` chooses the enrollments and orders them by an indexed column, so that a short page of a
 /// long list is cheap. `$1` is the account, `$2` and `$3` the range of ids, `$4` the number of enrollments. A page is
@@ -134,8 +155,8 @@ type ListRow = (Id, String, Option<String>, Option<String>, Micros, Micros, Opti
 macro_rules! page_of {
     ($from:literal) => {
         concat!(
-            "select p.id, p.name, p.external_id, p.metadata, p.created, p.updated, p.collection_id, b.id, b.image_key from (\
-                select e.id, e.name, e.external_id, e.metadata, e.created, e.updated, (\
+            "select p.id, p.name, p.external_id, p.legacy_id, p.metadata, p.created, p.updated, p.collection_id, b.id, b.image_key from (\
+                select e.id, e.name, e.external_id, e.legacy_id, e.metadata, e.created, e.updated, (\
                     select f.collection_id from members f where f.enrollment_id = e.id \
                     order by f.created, f.collection_id limit 1\
                 ) as collection_id ",
@@ -235,7 +256,7 @@ fn rows<'a>(
 /// Changes the facts about a person.
 ///
 /// # Errors
-/// [`Error::NotFound`] or [`Error::Gone`].
+/// [`Error::NotFound`] or [`Error::Gone`], [`Error::LegacyIdTaken`].
 pub async fn update_facts(tx: &mut Tx, account: Id, id: Id, new: &FactsUpdate, now: Micros) -> Result<()> {
     let text = "update enrollments set name = coalesce($3, name), \
                 external_id = nullif(coalesce($4, external_id), ''), \
@@ -244,13 +265,16 @@ pub async fn update_facts(tx: &mut Tx, account: Id, id: Id, new: &FactsUpdate, n
     if sql!(execute, tx, text, account, id, name, external_id, metadata, now)? == 0 {
         return Err(tombstones::missing(tx, account, Kind::Enrollment, id).await);
     }
-    Ok(())
+    match &new.legacy_id {
+        Some(legacy_id) => legacy_ids::set(tx, account, id, legacy_id).await,
+        None => Ok(()),
+    }
 }
 
 /// Adds embeddings, of which there may be `max` in all, and changes the facts about the person.
 ///
 /// # Errors
-/// [`Error::NotFound`] or [`Error::Gone`] for the enrollment, [`Error::TooManyEmbeddings`], and [`Error::Conflict`] if an id is
+/// [`Error::NotFound`] or [`Error::Gone`] for the enrollment, [`Error::TooManyEmbeddings`], [`Error::LegacyIdTaken`], and [`Error::Conflict`] if an id is
 /// there already.
 pub async fn extend(
     tx: &mut Tx,
@@ -302,12 +326,20 @@ async fn check_filter(conn: &mut Conn, account: Id, filter: &Filter<'_>) -> Resu
 
 /// Adds a row to the enrollment that it belongs to. Gives the one before when that is complete.
 fn absorb(last: &mut Option<Enrollment>, account_id: Id, row: ListRow) -> Option<Enrollment> {
-    let (id, name, external_id, metadata, created, updated, collection_id, embedding, image_key) = row;
+    let (id, name, external_id, legacy_id, metadata, created, updated, collection_id, embedding, image_key) = row;
     let complete = last.take_if(|last| last.id != id);
-    let embeddings = Vec::new();
-    let new =
-        || Enrollment { id, account_id, name, external_id, metadata, collection_id, embeddings, created, updated };
-    let enrollment = last.get_or_insert_with(new);
+    let enrollment = last.get_or_insert_with(|| Enrollment {
+        id,
+        account_id,
+        name,
+        external_id,
+        legacy_id,
+        metadata,
+        collection_id,
+        embeddings: Vec::new(),
+        created,
+        updated,
+    });
     enrollment.embeddings.extend(embedding.map(|id| EmbeddingRef { id, image_key }));
     complete
 }

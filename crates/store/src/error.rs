@@ -40,6 +40,12 @@ pub enum Error {
     /// An enrollment would be left without any embedding. Nothing was deleted.
     #[error("this is the last embedding of the enrollment: delete the enrollment itself, or add another image first")]
     LastEmbedding,
+    /// A legacy id belongs to something else of the account. Nothing was stored.
+    #[error("another {kind} of this account has this legacy_id: delete that {kind}, or change its legacy_id first")]
+    LegacyIdTaken {
+        /// The kind of row.
+        kind: Kind,
+    },
     /// A value that must be unique exists already (an id, or the hash of a key).
     #[error("a row with the same unique value already exists")]
     Conflict(#[source] sqlx::Error),

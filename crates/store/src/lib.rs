@@ -30,6 +30,7 @@ pub mod enrollments;
 pub mod fits;
 pub mod jobs;
 pub mod keys;
+pub mod legacy_ids;
 pub mod reembeddings;
 pub mod rejections;
 pub mod snapshots;

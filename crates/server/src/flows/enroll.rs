@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, FactsUpdate, NewEnrollment};
-use vultus_store::{Id, Kind, collections, enrollments, jobs};
+use vultus_store::{Id, Kind, collections, enrollments, jobs, legacy_ids};
 use vultus_vision::{Calibration, DetectSize, Dominant, Embedding, Quality, dominant};
 
 use super::duplicates::{self, NotSearched, Similar};
@@ -90,7 +90,7 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
     Ok(Outcome::Done(Enrolled { id, added, skipped, similar }))
 }
 
-/// Fails if there is no such enrollment or collection, or no room for so many embeddings. This is before any inference; the
+/// Fails if there is no such enrollment or collection, no room for so many embeddings, or if somebody else has the legacy id. This is before any inference; the
 /// store checks again when it writes.
 async fn check_target(app: &App, account: Id, target: &Target, pictures: usize) -> Result<(), Error> {
     let stored = match target {
@@ -105,7 +105,15 @@ async fn check_target(app: &App, account: Id, target: &Target, pictures: usize) 
     if stored.saturating_add(added) > limit {
         return Err(vultus_store::Error::TooManyEmbeddings { limit, stored, added }.into());
     }
-    Ok(())
+    let (id, legacy_id) = match target {
+        Target::New { facts, .. } => (None, &facts.legacy_id),
+        Target::Existing(id, facts) => (Some(*id), &facts.legacy_id),
+    };
+    let Some(legacy_id) = legacy_id else { return Ok(()) };
+    match legacy_ids::find(&app.db, account, Kind::Enrollment, legacy_id).await? {
+        Some(holder) if Some(holder) != id => Err(vultus_store::Error::LegacyIdTaken { kind: Kind::Enrollment }.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Embeds the usable faces and gives the reasons for which others are not. Each picture is a job of its own, so that other

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use vultus_store::Id;
 use vultus_store::enrollments::{self, FactsUpdate};
@@ -54,6 +55,10 @@ fn failure(app: &TestApp, arguments: &[&str]) -> String {
 async fn a_collection_moves_to_another_server() {
     let (old, new) = (TestApp::new().await, TestApp::new().await);
     let id = home(&old).await;
+    let joe = old.get("/v1/enroll?name=biden").await.ok()["data"][0]["id"].clone();
+    let legacy = json!({"collection_id": id, "enrollment_id": joe, "legacy_id": "old-7"});
+    old.json(Method::PUT, "/v1/enroll", &legacy).await.ok();
+    old.json(Method::PUT, "/v1/collection", &legacy).await.ok();
     let file = old.dir.path().join("home.ndjson");
     let path = file.to_str().unwrap();
     assert!(run(&old, &["collections", "export", &id, "--account", "tests", "--to", path]).contains("2 members"));
@@ -66,6 +71,11 @@ async fn a_collection_moves_to_another_server() {
     assert_eq!(known["data"]["name"], "obama-portrait");
     let candidate = &known["meta"]["candidates"][0];
     assert_eq!((&candidate["external_id"], &candidate["metadata"]), (&json!("e-1"), &json!({"vip": true})));
+    let by_old_id = json!({"id": "old-7", "img": base64(&photo("biden"))});
+    assert_eq!(new.post("/v1/match", &by_old_id).await.ok()["data"]["emb0_match"], true);
+    assert_eq!(new.get("/v1/collection?id=old-7").await.ok()["data"][0]["id"], moved);
+    let refused = failure(&new, &["collections", "import", path, "--account", "tests"]);
+    assert!(refused.contains("nothing was imported: line 1: another collection"), "{refused}");
     let listed = run(&new, &["collections", "list", "--account", "tests"]);
     assert!(listed.contains(moved) && listed.contains("Moved"), "{listed}");
     assert!(failure(&new, &["collections", "list", "--account", "other"]).contains("the accounts are: tests"));

@@ -17,6 +17,9 @@ async fn ids_of_another_account_are_unknown_everywhere() {
     let app = TestApp::new().await;
     let (person, home) = (app.enroll("Joe", &photo("biden")).await, app.collection("Home").await);
     app.join(&person, &home).await;
+    let legacy = json!({"enrollment_id": person, "collection_id": home, "legacy_id": "old-7"});
+    app.json(Method::PUT, "/v1/enroll", &legacy).await.ok();
+    app.json(Method::PUT, "/v1/collection", &legacy).await.ok();
     let key = app.key_of("strangers").await;
     let img = base64(&photo("biden"));
     let own = stranger(&app, &key, Method::POST, "/v1/enroll", &json!({"img0": img})).await.ok();
@@ -36,11 +39,12 @@ async fn ids_of_another_account_are_unknown_everywhere() {
             "embedding_id" => Some(template.clone()),
             _ => None,
         };
-        for name in names.iter().filter(|name| foreign(name).is_some()) {
+        let foreign = names.iter().filter_map(|name| Some((name, foreign(name)?)));
+        for (name, value) in foreign.flat_map(|(name, id)| [(name, id), (name, json!("old-7"))]) {
             let mut body = json!({"img": img, "img0": img, "id": own, "enrollment_id": own, "collection_id": den});
             body["embedding_id"] = own_template.clone();
             body.as_object_mut().unwrap().retain(|known, _| names.contains(&known));
-            body[name.as_str()] = foreign(name).unwrap();
+            body[name.as_str()] = value;
             let Operation { method, path, id, .. } = &operation;
             let reply = stranger(&app, &key, method.clone(), path, &body).await;
             assert!(!reply.json.to_string().contains("Joe"), "{id} {name}");
@@ -49,13 +53,14 @@ async fn ids_of_another_account_are_unknown_everywhere() {
             tried += 1;
         }
     }
-    assert!(tried >= 18, "{tried}");
+    assert!(tried >= 36, "{tried}");
 
     let people = stranger(&app, &key, Method::GET, "/v1/enroll", &json!({})).await.ok();
     assert_eq!(people["data"].as_array().unwrap().len(), 1);
     let sets = stranger(&app, &key, Method::GET, "/v1/collection", &json!({})).await.ok();
     assert_eq!((sets["data"].as_array().unwrap().len(), &sets["data"][0]["id"]), (1, &json!(den)));
 
+    stranger(&app, &key, Method::PUT, "/v1/enroll", &json!({"enrollment_id": own, "legacy_id": "old-7"})).await.ok();
     let probe = json!({"img": img, "id": person, "collection_id": home});
     assert_eq!(app.post("/v1/match", &probe).await.ok()["data"]["emb0_match"], true, "all is there still");
     assert_eq!(app.post("/v1/identify", &probe).await.ok()["data"]["key"], json!(person));

@@ -23,7 +23,7 @@ async fn crowd(app: &TestApp) -> String {
         let metadata = json!({"note": "x".repeat(4_000), "quote": "\"enrollments\":[]"}).to_string();
         let new = NewEnrollment {
             id: new_id(Kind::Enrollment).unwrap(),
-            facts: Facts { name: format!("Person \"{number}\""), external_id: None, metadata: Some(metadata) },
+            facts: Facts { name: format!("Person \"{number}\""), metadata: Some(metadata), ..Facts::default() },
             collection_id: Some(home.parse().unwrap()),
             embeddings: Vec::new(),
         };

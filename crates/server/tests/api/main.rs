@@ -18,6 +18,7 @@ mod facedetect;
 mod identify;
 mod isolation;
 mod keys;
+mod legacy_ids;
 mod link;
 mod listing;
 mod lists;

@@ -164,6 +164,8 @@ async fn people(problems: &mut Problems) {
     .await;
     let (img, home) = (base64(&photo("collins")), app.collection("Home").await);
     let id = app.enroll("Eileen", &photo("collins")).await;
+    app.json(Method::PUT, "/v1/collection", &json!({"collection_id": home, "legacy_id": "7"})).await.ok();
+    problems.add("legacy_id_taken", app.post("/v1/collection", &json!({"name": "Den", "legacy_id": "7"})).await);
     let more = json!({"enrollment_id": id, "img0": img});
     problems.add("too_many_embeddings", app.json(Method::PUT, "/v1/enroll", &more).await);
     for person in [&id, &app.enroll("Joe", &photo("biden")).await] {

@@ -134,11 +134,12 @@ async fn pictures(shown: &mut Transcript) {
 
 /// Makes a collection with a person; gives the ids.
 async fn people(shown: &mut Transcript) -> (Value, Value) {
-    let made = shown.post("/v1/collection", "made", &json!({"name": "Home", "unknowns": true})).await;
+    let made =
+        shown.post("/v1/collection", "made", &json!({"name": "Home", "unknowns": true, "legacy_id": "old-home"})).await;
     let home = made["data"]["collection_id"].clone();
     let person = json!({
         "img0": base64(&photo("obama-portrait")), "name": "Barack", "external_id": "44", "metadata": {"floor": 2},
-        "collection_id": home,
+        "collection_id": home, "legacy_id": "old-44",
     });
     let barack = shown.post("/v1/enroll", "a person", &person).await["data"]["enrollment_id"].clone();
     let (again, empty) = (base64(&photo("obama-blue-room")), base64(&nobody()));

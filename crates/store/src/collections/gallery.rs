@@ -237,7 +237,7 @@ impl MemberReader {
 
     /// What the tenant says of those of the enrollments that are members, in no order.
     pub async fn facts(&mut self, ids: &[Id]) -> Result<Vec<(Id, Facts)>> {
-        let text = "select e.id, e.name, e.external_id, e.metadata from members m \
+        let text = "select e.id, e.name, e.external_id, e.legacy_id, e.metadata from members m \
                     join enrollments e on e.id = m.enrollment_id \
                     where m.account_id = $1 and m.collection_id = $2 and \
                     m.enrollment_id in ($3, $4, $5, $6, $7, $8, $9, $10)";
@@ -245,15 +245,16 @@ impl MemberReader {
         let (account, collection) = (self.account, self.collection);
         for ids in ids.chunks(TOGETHER) {
             let [a, b, c, d, e, f, g, h] = filled(ids);
-            let rows: Vec<(Id, String, Option<String>, Option<String>)> =
-                sql!(fetch_all, &mut self.tx, text, account, collection, a, b, c, d, e, f, g, h)?;
-            all.extend(
-                rows.into_iter().map(|(id, name, external_id, metadata)| (id, Facts { name, external_id, metadata })),
-            );
+            let rows: Vec<FactsRow> = sql!(fetch_all, &mut self.tx, text, account, collection, a, b, c, d, e, f, g, h)?;
+            all.extend(rows.into_iter().map(|(id, name, external_id, legacy_id, metadata)| {
+                (id, Facts { name, external_id, legacy_id, metadata })
+            }));
         }
         Ok(all)
     }
 }
+
+type FactsRow = (Id, String, Option<String>, Option<String>, Option<String>);
 
 /// A statement has room for so many ids: the last one fills it.
 fn filled(ids: &[Id]) -> [Id; TOGETHER] {

@@ -39,6 +39,8 @@ pub struct Collection {
     pub account_id: Id,
     /// Its name.
     pub name: String,
+    /// The id that another server gave to it.
+    pub legacy_id: Option<String>,
     /// Whether its classifier models unknown people.
     pub unknowns: bool,
     /// Grows with every change that matters to an identification. The least version is 1.
@@ -96,7 +98,7 @@ pub async fn by_id(db: &Db, account: Id, id: Id) -> Result<Collection> {
 }
 
 /// One row per collection and member.
-type ListRow = (Id, String, bool, i64, Micros, Micros, Option<Id>);
+type ListRow = (Id, String, Option<String>, bool, i64, Micros, Micros, Option<Id>);
 
 /// The collections that match the filter, oldest first.
 ///
@@ -166,8 +168,8 @@ fn rows<'a>(
     window: &'a Window,
 ) -> BoxStream<'a, sqlx::Result<ListRow>> {
     let (first, last) = (window.first.as_slice(), window.last.as_slice());
-    let text = "select p.id, p.name, p.unknowns, p.version, p.created, p.updated, m.enrollment_id from (\
-                    select c.id, c.name, c.unknowns, c.version, c.created, c.updated from collections c \
+    let text = "select p.id, p.name, p.legacy_id, p.unknowns, p.version, p.created, p.updated, m.enrollment_id from (\
+                    select c.id, c.name, c.legacy_id, c.unknowns, c.version, c.created, c.updated from collections c \
                     where c.account_id = $1 and c.id >= $2 and c.id <= $3 and ($5 is null or c.name = $5) \
                     order by c.id limit $4\
                 ) p left join members m on m.collection_id = p.id order by p.id, m.created, m.enrollment_id";
@@ -199,7 +201,7 @@ pub(crate) async fn check(conn: &mut impl Handle, account: Id, id: Id) -> Result
 
 /// The collection of a row, without members, and the member that the row names.
 fn split(account_id: Id, row: ListRow) -> (Collection, Option<Id>) {
-    let (id, name, unknowns, version, created, updated, member) = row;
+    let (id, name, legacy_id, unknowns, version, created, updated, member) = row;
     let enrollments = Vec::new();
-    (Collection { id, account_id, name, unknowns, version, enrollments, created, updated }, member)
+    (Collection { id, account_id, name, legacy_id, unknowns, version, enrollments, created, updated }, member)
 }

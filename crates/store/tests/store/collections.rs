@@ -171,7 +171,7 @@ async fn members_are_read_with_what_is_known_of_them() {
             MemberReader::open(db, account, home).await.unwrap().facts(ids).await.unwrap()
         };
         let read = facts_of(account, &[eve, ada]).await;
-        assert_eq!(read, [(ada, Facts { name: "Ada".into(), external_id: Some("e-7".into()), metadata: None })]);
+        assert_eq!(read, [(ada, Facts { name: "Ada".into(), external_id: Some("e-7".into()), ..Facts::default() })]);
         assert_eq!(facts_of(world.stranger, &[ada]).await, []);
         assert_eq!(members(db, account, home, "another model", &[ada]).await.unwrap(), []);
         assert_eq!(members(db, world.stranger, home, MODEL, &[ada]).await.unwrap(), []);

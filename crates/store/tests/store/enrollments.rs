@@ -210,8 +210,11 @@ async fn what_the_tenant_says_of_a_person_is_kept_found_and_changed() {
         written!(db, account, enrollments::extend(new.id, &[embedding(1.0)], &again, 2, now())).await.unwrap();
         let extended = by_id(db, account, new.id).await.unwrap();
         assert_eq!((extended.name.as_str(), extended.embeddings.len()), ("Ada K.", 2));
-        let nothing =
-            enrollments::FactsUpdate { external_id: Some(String::new()), metadata: Some("{}".into()), name: None };
+        let nothing = enrollments::FactsUpdate {
+            external_id: Some(String::new()),
+            metadata: Some("{}".into()),
+            ..enrollments::FactsUpdate::default()
+        };
         written!(db, account, enrollments::update_facts(new.id, &nothing, now())).await.unwrap();
         let cleared = by_id(db, account, new.id).await.unwrap();
         assert_eq!((cleared.name.as_str(), cleared.external_id, cleared.metadata), ("Ada K.", None, None));

@@ -9,6 +9,7 @@ mod enrollments;
 mod isolation;
 mod jobs;
 mod keys;
+mod legacy_ids;
 mod lists;
 mod postgres;
 mod sqlite;

@@ -9,6 +9,7 @@ use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, ObjectBuilder, SchemaT
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema};
 use utoipa_axum::router::UtoipaMethodRouter;
+use vultus_store::MAX_TEXT_CHARS;
 
 use super::{KEY, links};
 use crate::app::App;
@@ -18,13 +19,14 @@ use crate::http::wire::problem::CODES;
 
 /// Pictures `img0` and so on that a schema names.
 const NAMED_PICTURES: usize = 10;
-/// Most characters of an id.
-const MAX_ID_CHARS: usize = 512;
 /// Text without control characters (the categories of Unicode's `Cc`).
 const PLAIN_TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 /// The same with something to see.
 const VISIBLE_TEXT: &str =
     r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+
+/// Characters that URLs may have unescaped (RFC 3986).
+const UNRESERVED: &str = "^[A-Za-z0-9._~-]*$";
 
 /// Adds what the table of an endpoint says to the description of its operation.
 pub(in crate::http) fn describe(
@@ -148,7 +150,8 @@ fn schema(parameter: &Parameter, description: Option<String>) -> RefOr<Schema> {
             let label = text().max_length(Some(MAX_LABEL_CHARS)).pattern(Some(pattern));
             (&[Type::String], label.min_length(parameter.required.then_some(1)))
         }
-        Kind::Id(_) | Kind::Cursor(_) => (&[Type::String], text().min_length(Some(1)).max_length(Some(MAX_ID_CHARS))),
+        Kind::Id(_) | Kind::Cursor(_) => (&[Type::String], text().min_length(Some(1)).max_length(Some(MAX_TEXT_CHARS))),
+        Kind::LegacyId => (&[Type::String], text().max_length(Some(MAX_TEXT_CHARS)).pattern(Some(UNRESERVED))),
         Kind::Switch => (&[Type::Boolean, Type::Integer, Type::String], text().enum_values(Some(switch_words()))),
         Kind::Score => (&[Type::Number], text().minimum(Some(0)).maximum(Some(1))),
         Kind::Rate => (&[Type::Number], text().exclusive_minimum(Some(0)).maximum(Some(MAX_RATE))),

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use vultus_store::collections::{self, CollectionKey, Filter, NewCollection, Piece};
-use vultus_store::{Id, Kind, jobs};
+use vultus_store::{Id, Kind, jobs, legacy_ids};
 
 use super::enroll::PageMeta;
 use crate::app::{self, App};
@@ -19,6 +19,7 @@ use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::listing::{self, Elements};
 use crate::http::wire::parameters::{Endpoint, Form, Kind as Values, Parameter};
+use crate::http::wire::reference::Reference;
 use crate::search;
 
 const NAME: Parameter = Parameter::required("name", Values::Label, "Name of the collection.");
@@ -26,6 +27,21 @@ const UNKNOWNS: Parameter =
     Parameter::optional("unknowns", Values::Switch, "Whether the collection has a class for unknown people.");
 const COLLECTION: Parameter =
     Parameter::required("collection_id", Values::Id(Entity::Collection), "Id of the collection.");
+const LEGACY_ID: Parameter = Parameter::optional(
+    "legacy_id",
+    Values::LegacyId,
+    "The id that another server gave to the collection. It is taken wherever an id of a collection is.",
+);
+const NEW_LEGACY_ID: Parameter = Parameter::optional(
+    "legacy_id",
+    Values::LegacyId,
+    "The id that another server gave to the collection. An empty text removes it; `null` changes nothing.",
+);
+const JOINING: Parameter = Parameter::optional(
+    "enrollment_id",
+    Values::Id(Entity::Enrollment),
+    "Id of the enrollment. May be absent if `legacy_id` changes.",
+);
 const MEMBER: Parameter = Parameter::required("enrollment_id", Values::Id(Entity::Enrollment), "Id of the enrollment.");
 const DELETED: Parameter = COLLECTION.or(&["id"]);
 const TRAINED: Parameter = COLLECTION.or(&["collection_id_"]);
@@ -36,9 +52,10 @@ const LIMIT: Parameter = Parameter::optional("limit", Values::Count { most: 1_00
 const CURSOR: Parameter =
     Parameter::optional("cursor", Values::Cursor(Entity::Collection), "The `meta.next_cursor` of the page before.");
 
-pub(crate) static CREATE: Endpoint = Endpoint { form: Form::Json("CollectionBody"), parameters: &[NAME, UNKNOWNS] };
+pub(crate) static CREATE: Endpoint =
+    Endpoint { form: Form::Json("CollectionBody"), parameters: &[NAME, UNKNOWNS, LEGACY_ID] };
 pub(crate) static UPDATE: Endpoint =
-    Endpoint { form: Form::Json("CollectionUpdateBody"), parameters: &[MEMBER, COLLECTION] };
+    Endpoint { form: Form::Json("CollectionUpdateBody"), parameters: &[JOINING, COLLECTION, NEW_LEGACY_ID] };
 pub(crate) static TRAIN: Endpoint = Endpoint { form: Form::Json("TrainBody"), parameters: &[TRAINED] };
 pub(crate) static LIST: Endpoint = Endpoint { form: Form::Query, parameters: &[ONLY_ID, ONLY_NAME, LIMIT, CURSOR] };
 pub(crate) static DELETE: Endpoint = Endpoint { form: Form::Query, parameters: &[DELETED] };
@@ -64,6 +81,9 @@ pub struct CollectionEntry {
     id: String,
     /// Always empty.
     label_encoder: &'static str,
+    /// The id that another server gave to it, if it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legacy_id: Option<String>,
     name: String,
     /// Id of the account.
     owner: String,
@@ -84,19 +104,24 @@ pub(crate) async fn create(
     caller: Principal,
     input: Input,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let read = |fields: &Fields<'_>| Ok((fields.required_label(&NAME)?, fields.switch(&UNKNOWNS)?));
-    let (name, unknowns) = input.read(read).await?;
+    let read = |fields: &Fields<'_>| {
+        Ok((fields.required_label(&NAME)?, fields.switch(&UNKNOWNS)?, fields.legacy_id(&LEGACY_ID)?))
+    };
+    let (name, unknowns, legacy_id) = input.read(read).await?;
     let id = app::new_id(Kind::Collection)?;
     let new = NewCollection { id, name: &name, unknowns: unknowns.unwrap_or(false) };
     let mut tx = app.db.write(caller.account).await?;
     collections::insert(&mut tx, caller.account, &new, clock::now_us()).await?;
+    if let Some(legacy_id) = legacy_id {
+        legacy_ids::set(&mut tx, caller.account, id, &legacy_id).await?;
+    }
     tx.commit().await?;
     Ok(answer("collection created successfully", id))
 }
 
-/// Add an enrollment to a collection.
+/// Add an enrollment to a collection, or change the legacy id of the collection.
 ///
-/// It can be identified at once. Adding it again changes nothing.
+/// The person can be identified at once. Adding a member again changes nothing.
 #[utoipa::path(
     put, path = "/collection", tag = "Collections", operation_id = "updateCollection",
     responses((status = 200, description = "The collection", body = Envelope<CollectionData, NoMeta>)),
@@ -106,10 +131,21 @@ pub(crate) async fn update(
     caller: Principal,
     input: Input,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
-    let read = |fields: &Fields<'_>| Ok((fields.required_id(&COLLECTION)?, fields.required_id(&MEMBER)?));
-    let (collection_id, enrollment_id) = input.read(read).await?;
+    let read = |fields: &Fields<'_>| {
+        let (collection, legacy_id) = (fields.required_id(&COLLECTION)?, fields.legacy_id(&NEW_LEGACY_ID)?);
+        let member = if legacy_id.is_some() { fields.id(&JOINING)? } else { Some(fields.required_id(&JOINING)?) };
+        Ok((collection, member, legacy_id))
+    };
+    let (collection_id, member, legacy_id) = input.read(read).await?;
+    let collection_id = collection_id.resolve(&app, caller.account).await?;
+    let member = Reference::resolve_any(member, &app, caller.account).await?;
     let mut tx = app.db.write(caller.account).await?;
-    collections::add_member(&mut tx, caller.account, collection_id, enrollment_id, clock::now_us()).await?;
+    if let Some(member) = member {
+        collections::add_member(&mut tx, caller.account, collection_id, member, clock::now_us()).await?;
+    }
+    if let Some(legacy_id) = legacy_id {
+        legacy_ids::set(&mut tx, caller.account, collection_id, &legacy_id).await?;
+    }
     tx.commit().await?;
     Ok(answer("collection updated successfully", collection_id))
 }
@@ -128,6 +164,7 @@ pub(crate) async fn train(
     input: Input,
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
     let collection_id = input.read(|fields| fields.required_id(&TRAINED)).await?;
+    let collection_id = collection_id.resolve(&app, caller.account).await?;
     let mut tx = app.db.write(caller.account).await?;
     jobs::fit_soon(&mut tx, caller.account, collection_id, 0).await?;
     tx.commit().await?;
@@ -147,6 +184,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Principal, input: 
         Ok((id, name, fields.count(&LIMIT)?, fields.cursor(&CURSOR)?))
     };
     let (id, name, limit, after) = input.read(read).await?;
+    let id = Reference::resolve_any(id, &app, caller.account).await?;
     let filter = Filter { id, name: name.as_deref(), limit, after };
     if filter.limit.is_some() {
         let page = collections::list(&app.db, caller.account, &filter).await?;
@@ -213,6 +251,7 @@ pub(crate) async fn delete(
     input: Input,
 ) -> Result<Envelope<String, NoMeta>, Error> {
     let id = input.read(|fields| fields.required_id(&DELETED)).await?;
+    let id = id.resolve(&app, caller.account).await?;
     let mut tx = app.db.write(caller.account).await?;
     collections::delete(&mut tx, caller.account, id, clock::now_us()).await?;
     tx.commit().await?;
@@ -235,6 +274,8 @@ pub(crate) async fn remove_member(
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
     let read = |fields: &Fields<'_>| Ok((fields.required_id(&COLLECTION)?, fields.required_id(&MEMBER)?));
     let (collection, enrollment) = input.read(read).await?;
+    let collection = collection.resolve(&app, caller.account).await?;
+    let enrollment = enrollment.resolve(&app, caller.account).await?;
     let mut tx = app.db.write(caller.account).await?;
     collections::remove_member(&mut tx, caller.account, collection, enrollment, clock::now_us()).await?;
     tx.commit().await?;
@@ -253,6 +294,7 @@ fn entry(collection: collections::Collection) -> CollectionEntry {
         enrollments: collection.enrollments.iter().map(Id::to_string).collect(),
         id: collection.id.to_string(),
         label_encoder: "",
+        legacy_id: collection.legacy_id,
         name: collection.name,
         owner: collection.account_id.to_string(),
         unknown: collection.unknowns,

@@ -22,6 +22,7 @@ use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::listing;
 use crate::http::wire::parameters::{Endpoint, Form, Kind as Values, Parameter};
+use crate::http::wire::reference::Reference;
 use crate::search;
 
 /// Most images of a new enrollment; others can be added to it.
@@ -51,6 +52,16 @@ const NEW_METADATA: Parameter = Parameter::optional(
     Values::Object,
     "A JSON object to keep with the person, in place of the one before. `{}` removes it; `null` changes nothing.",
 );
+const LEGACY_ID: Parameter = Parameter::optional(
+    "legacy_id",
+    Values::LegacyId,
+    "The id that another server gave to the person. It is taken wherever an id of an enrollment is.",
+);
+const NEW_LEGACY_ID: Parameter = Parameter::optional(
+    "legacy_id",
+    Values::LegacyId,
+    "The id that another server gave to the person. An empty text removes it; `null` changes nothing.",
+);
 const JOINED: Parameter =
     Parameter::optional("collection_id", Values::Id(Entity::Collection), "Id of a collection that the person joins.");
 const ENROLLMENT: Parameter =
@@ -69,10 +80,10 @@ const CURSOR: Parameter =
     Parameter::optional("cursor", Values::Cursor(Entity::Enrollment), "The `meta.next_cursor` of the page before.");
 
 pub(crate) static CREATE: Endpoint =
-    Endpoint { form: Form::Json("EnrollBody"), parameters: &[IMAGES, NAME, EXTERNAL_ID, METADATA, JOINED] };
+    Endpoint { form: Form::Json("EnrollBody"), parameters: &[IMAGES, NAME, EXTERNAL_ID, LEGACY_ID, METADATA, JOINED] };
 pub(crate) static UPDATE: Endpoint = Endpoint {
     form: Form::Json("EnrollUpdateBody"),
-    parameters: &[MORE_IMAGES, NAME, NEW_EXTERNAL_ID, NEW_METADATA, ENROLLMENT],
+    parameters: &[MORE_IMAGES, NAME, NEW_EXTERNAL_ID, NEW_LEGACY_ID, NEW_METADATA, ENROLLMENT],
 };
 pub(crate) static LIST: Endpoint =
     Endpoint { form: Form::Query, parameters: &[ONLY_ID, ONLY_MEMBERS, ONLY_NAME, ONLY_EXTERNAL_ID, LIMIT, CURSOR] };
@@ -132,6 +143,9 @@ pub struct EnrollmentEntry {
     /// What the client's own system calls the person, if it was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
+    /// The id that another server gave to the person, if it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legacy_id: Option<String>,
     /// The JSON object that was given, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -166,10 +180,12 @@ pub(crate) async fn create(
     let read = |fields: &Fields<'_>| {
         let collection = fields.id(&JOINED)?;
         let name = fields.label(&NAME)?.unwrap_or_default();
-        let (external_id, metadata) = (fields.label(&EXTERNAL_ID)?, fields.object(&METADATA)?);
-        Ok((Facts { name, external_id, metadata }, collection, fields.pictures(MAX_IMAGES)?))
+        let (external_id, legacy_id) = (fields.label(&EXTERNAL_ID)?, fields.legacy_id(&LEGACY_ID)?);
+        let facts = Facts { name, external_id, legacy_id, metadata: fields.object(&METADATA)? };
+        Ok((facts, collection, fields.pictures(MAX_IMAGES)?))
     };
     let (facts, collection, pictures) = input.read(read).await?;
+    let collection = Reference::resolve_any(collection, &app, caller.account).await?;
     let target = Target::New { facts, collection };
     let outcome = flows::enroll::run(&app, caller.account, target, pictures).await?;
     Ok(answer("enrollment processed successfully", outcome))
@@ -190,13 +206,15 @@ pub(crate) async fn update(
     let most = app.config.images.max_images;
     let read = move |fields: &Fields<'_>| {
         let id = fields.required_id(&ENROLLMENT)?;
-        let (external_id, metadata) = (fields.label(&NEW_EXTERNAL_ID)?, fields.object(&NEW_METADATA)?);
-        let facts = FactsUpdate { name: fields.label(&NAME)?, external_id, metadata };
-        let changes = facts.name.is_some() || facts.external_id.is_some() || facts.metadata.is_some();
+        let (external_id, legacy_id) = (fields.label(&NEW_EXTERNAL_ID)?, fields.legacy_id(&NEW_LEGACY_ID)?);
+        let facts =
+            FactsUpdate { name: fields.label(&NAME)?, external_id, legacy_id, metadata: fields.object(&NEW_METADATA)? };
+        let changes = facts != FactsUpdate::default();
         let pictures = if changes && !fields.has_pictures() { Vec::new() } else { fields.pictures(most)? };
         Ok((id, facts, pictures))
     };
     let (id, facts, pictures) = input.read(read).await?;
+    let id = id.resolve(&app, caller.account).await?;
     if pictures.is_empty() {
         let mut tx = app.db.write(caller.account).await?;
         enrollments::update_facts(&mut tx, caller.account, id, &facts, clock::now_us()).await?;
@@ -223,6 +241,8 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Principal, input: 
         Ok((id, collection_id, name, external_id, fields.count(&LIMIT)?, fields.cursor(&CURSOR)?))
     };
     let (id, collection_id, name, external_id, limit, after) = input.read(read).await?;
+    let id = Reference::resolve_any(id, &app, caller.account).await?;
+    let collection_id = Reference::resolve_any(collection_id, &app, caller.account).await?;
     let filter = Filter { id, collection_id, name: name.as_deref(), external_id: external_id.as_deref(), limit, after };
     if filter.limit.is_some() {
         let page = enrollments::list(&app.db, caller.account, &filter).await?;
@@ -252,6 +272,7 @@ pub(crate) async fn delete(
     input: Input,
 ) -> Result<Envelope<String, NoMeta>, Error> {
     let id = input.read(|fields| fields.required_id(&ENROLLMENT)).await?;
+    let id = id.resolve(&app, caller.account).await?;
     let mut tx = app.db.write(caller.account).await?;
     let deleted = enrollments::delete(&mut tx, caller.account, id, clock::now_us()).await?;
     tx.commit().await?;
@@ -275,6 +296,8 @@ pub(crate) async fn delete_embedding(
 ) -> Result<Envelope<String, NoMeta>, Error> {
     let read = |fields: &Fields<'_>| Ok((fields.required_id(&HOLDER)?, fields.required_id(&EMBEDDING)?));
     let (enrollment, id) = input.read(read).await?;
+    let enrollment = enrollment.resolve(&app, caller.account).await?;
+    let id = id.resolve(&app, caller.account).await?;
     let mut tx = app.db.write(caller.account).await?;
     let deleted = embeddings::delete(&mut tx, caller.account, enrollment, id, clock::now_us()).await?;
     tx.commit().await?;
@@ -309,6 +332,7 @@ fn entry(enrollment: enrollments::Enrollment) -> EnrollmentEntry {
         images: Vec::new(),
         name: enrollment.name,
         external_id: enrollment.external_id,
+        legacy_id: enrollment.legacy_id,
         metadata: enrollment.metadata.and_then(|json| RawValue::from_string(json).ok()),
         owner: enrollment.account_id.to_string(),
         updated: clock::format(enrollment.updated),

@@ -55,6 +55,8 @@ pub(crate) async fn feedback(
         Ok((fields.required_id(&COLLECTION)?, fields.required_id(&ENROLLMENT)?, fields.picture(&IMG)?))
     };
     let (collection, enrollment, img) = input.read(read).await?;
+    let collection = collection.resolve(&app, caller.account).await?;
+    let enrollment = enrollment.resolve(&app, caller.account).await?;
     Ok(match flows::feedback::run(&app, caller.account, collection, enrollment, img).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(id) => {

@@ -19,6 +19,7 @@ use crate::http::wire::envelope::{FaceAnswer, PerFace};
 use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::parameters::{Endpoint, Form, Kind, Parameter};
+use crate::http::wire::reference::Reference;
 
 /// Candidates of the answer where the request does not say how many.
 const CANDIDATES: u32 = 5;
@@ -84,6 +85,9 @@ pub struct CandidateFacts {
     /// What the client's own system calls the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
+    /// The id that another server gave to the person, if the client has sent it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legacy_id: Option<String>,
     /// What the client keeps with the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -120,13 +124,14 @@ pub(crate) async fn identify(
     input: Input,
 ) -> Result<FaceAnswer<PerFace<IdentifyData>, IdentifyMeta>, Error> {
     let (collection, terms, img) = input.read(read).await?;
+    let collection = collection.resolve(&app, caller.account).await?;
     Ok(match flows::identify::run(&app, caller.account, collection, img, terms).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(identification) => answer(identification, caller.answers),
     })
 }
 
-fn read(fields: &Fields<'_>) -> Result<(Id, Terms, Picture), Error> {
+fn read(fields: &Fields<'_>) -> Result<(Reference, Terms, Picture), Error> {
     let collection = fields.required_id(&COLLECTION)?;
     let limit = fields.count(&LIMIT)?.unwrap_or(CANDIDATES) as usize;
     let terms = Terms { threshold: fields.number(&THRESHOLD)?, fmr: fields.number(&FMR)?, limit };
@@ -173,6 +178,7 @@ fn facts(person: &Candidate, facts: Facts) -> CandidateFacts {
         key: person.id.to_string(),
         name: facts.name,
         external_id: facts.external_id,
+        legacy_id: facts.legacy_id,
         metadata: facts.metadata.and_then(|json| RawValue::from_string(json).ok()),
         confidence: person.confidence,
         score: person.score,

@@ -7,7 +7,6 @@ use axum::extract::State;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use vultus_store::Id;
 
 use crate::app::App;
 use crate::auth::principal::{Answers, Principal};
@@ -18,6 +17,7 @@ use crate::http::wire::envelope::{FaceAnswer, PerFace};
 use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::parameters::{Endpoint, Form, Kind, Parameter};
+use crate::http::wire::reference::Reference;
 
 const IMG: Parameter = Parameter::required("img", Kind::Picture, "The image file in base64.");
 const ID: Parameter =
@@ -74,13 +74,14 @@ pub(crate) async fn match_(
     input: Input,
 ) -> Result<FaceAnswer<PerFace<MatchData>, MatchMeta>, Error> {
     let (id, threshold, img) = input.read(read).await?;
+    let id = id.resolve(&app, caller.account).await?;
     Ok(match flows::match_::run(&app, caller.account, id, img, threshold).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(comparison) => answer(comparison, caller.answers),
     })
 }
 
-fn read(fields: &Fields<'_>) -> Result<(Id, Option<f64>, Picture), Error> {
+fn read(fields: &Fields<'_>) -> Result<(Reference, Option<f64>, Picture), Error> {
     Ok((fields.required_id(&ID)?, fields.number(&THRESHOLD)?, fields.picture(&IMG)?))
 }
 

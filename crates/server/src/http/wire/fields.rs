@@ -6,13 +6,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use vultus_store::{Id, ParseIdError};
+use vultus_store::{Id, MAX_TEXT_CHARS, legacy_ids};
 
 use super::body::Upload;
 use super::json::{self, Value};
 use super::parameters::{
     Endpoint, Form, Kind, MAX_LABEL_CHARS, MAX_OBJECT_BYTES, MAX_RATE, Parameter, picture_position,
 };
+use super::reference::Reference;
 use crate::error::{Entity, Error};
 use crate::flows::Picture;
 
@@ -113,23 +114,34 @@ impl<'a> Fields<'a> {
     }
 
     /// A [`Kind::Id`], if it is there and not empty.
-    pub(crate) fn id(&self, parameter: &Parameter) -> Result<Option<Id>, Error> {
+    pub(crate) fn id(&self, parameter: &Parameter) -> Result<Option<Reference>, Error> {
         let Kind::Id(entity) = parameter.kind else { return Ok(None) };
         let Some((name, text)) = self.text(parameter)? else { return Ok(None) };
         let text = text.trim();
         if text.is_empty() {
             return Ok(None);
         }
-        match text.parse::<Id>() {
-            Ok(id) if id.kind() == entity.kind() => Ok(Some(id)),
-            Ok(_) | Err(ParseIdError::Unrecognised) => Err(Error::NotFound(entity)),
-            Err(error @ ParseIdError::TooLong(_)) => Err(wrong_value(name, format!("is no id: {error}"))),
+        let length = text.chars().count();
+        if length > MAX_TEXT_CHARS {
+            let problem = format!("is no id: it has {length} characters, and an id has at most {MAX_TEXT_CHARS}");
+            return Err(wrong_value(name, problem));
         }
+        Reference::new(entity, text).map(Some)
     }
 
     /// A [`Kind::Id`] that has to be there.
-    pub(crate) fn required_id(&self, parameter: &Parameter) -> Result<Id, Error> {
+    pub(crate) fn required_id(&self, parameter: &Parameter) -> Result<Reference, Error> {
         self.id(parameter)?.ok_or_else(|| missing(parameter))
+    }
+
+    /// A [`Kind::LegacyId`], trimmed; it may be empty.
+    pub(crate) fn legacy_id(&self, parameter: &Parameter) -> Result<Option<String>, Error> {
+        let Some((name, text)) = self.text(parameter)? else { return Ok(None) };
+        let text = text.trim();
+        if !text.is_empty() {
+            legacy_ids::check(text).map_err(|problem| wrong_value(name, problem.to_string()))?;
+        }
+        Ok(Some(text.to_owned()))
     }
 
     /// A [`Kind::Switch`]: a JSON boolean, or one of the words and numbers that stand for one.
@@ -246,7 +258,7 @@ fn missing(parameter: &Parameter) -> Error {
         Kind::Id(Entity::Enrollment) => "send the id of an enrollment",
         Kind::Id(Entity::Collection) => "send the id of a collection",
         Kind::Id(Entity::Embedding) => "send the id of an embedding",
-        Kind::Label | Kind::Cursor(_) => "send a text",
+        Kind::Label | Kind::LegacyId | Kind::Cursor(_) => "send a text",
         Kind::Switch => "send true or false",
         Kind::Score | Kind::Rate | Kind::Count { .. } => "send a number",
         Kind::Object => "send an object",

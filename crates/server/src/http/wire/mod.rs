@@ -15,6 +15,7 @@ pub(super) mod observe;
 mod paced;
 pub(super) mod parameters;
 pub(super) mod problem;
+pub(super) mod reference;
 pub(super) mod seats;
 
 pub(crate) use json::compact;

@@ -53,8 +53,10 @@ pub(crate) enum Kind {
     Pictures,
     /// A text for people: at most [`MAX_LABEL_CHARS`] characters, none of them a control character.
     Label,
-    /// The id of such a thing.
+    /// The id of such a thing, of this server or of another one.
     Id(Entity),
+    /// The id that another server issued for the same thing.
+    LegacyId,
     /// On or off.
     Switch,
     /// A score from 0 to 1.

@@ -54,6 +54,7 @@ pub(crate) const CODES: [(u16, &[&str]); 10] = [
             "empty_body",
             "gallery_too_large",
             "last_embedding",
+            "legacy_id_taken",
             "missing_field",
             "multipart",
             "not_base64",
@@ -210,6 +211,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Store(StoreError::Gone { .. }) => (StatusCode::GONE, "deleted"),
         Error::Store(StoreError::TooManyEmbeddings { .. }) => (BAD, "too_many_embeddings"),
         Error::Store(StoreError::LastEmbedding) => (BAD, "last_embedding"),
+        Error::Store(StoreError::LegacyIdTaken { .. }) => (BAD, "legacy_id_taken"),
         Error::Store(StoreError::Unavailable(_)) => (BUSY, "database_unavailable"),
         Error::Unavailable { .. } => (BUSY, "service_unavailable"),
         Error::Store(
