@@ -99,6 +99,12 @@ impl Training {
 }
 
 impl Sketcher {
+    /// Whether all numbers are of use, as those of a damaged file may not be.
+    pub fn is_finite(&self) -> bool {
+        let mut numbers = self.axes.iter().chain(&self.steps);
+        numbers.all(|number| number.is_finite()) && (0.0..=1.0).contains(&self.shortlist)
+    }
+
     /// The sketch of an embedding.
     fn sketch(&self, values: &[f32]) -> [u8; SKETCH_BYTES] {
         let mut bytes = [0; SKETCH_BYTES];

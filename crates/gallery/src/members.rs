@@ -52,7 +52,9 @@ impl<S: Clone + Eq + Hash> Members<S> {
         let consistent = members.positions.len() == members.subjects.len()
             && owners.len() == keys.len()
             && owners.iter().all(|owner| (*owner as usize) < members.subjects.len())
-            && members.arrivals.iter().all(|arrival| *arrival < arrived);
+            && members.arrivals.iter().all(|arrival| *arrival < arrived)
+            // Or the next arrivals could not be counted.
+            && arrived < 1 << 63;
         if !consistent {
             return None;
         }

@@ -48,11 +48,14 @@ impl Rows {
         Self { dimension, ..Self::default() }
     }
 
-    /// Rows as they were saved. `None` if the planes do not fit together.
+    /// Rows as they were saved. `None` if the planes do not fit together, or have values that no embedding gives.
     pub fn from_planes(dimension: usize, coarse: Vec<i8>, fine: Vec<i8>, scales: Vec<f32>) -> Option<Self> {
-        let fits = coarse.len() == fine.len() && coarse.len() == scales.len() * dimension;
+        let fits = coarse.len() == fine.len() && Some(coarse.len()) == scales.len().checked_mul(dimension);
         let widest = scales.iter().copied().fold(0.0, f32::max);
-        (fits && widest.is_finite()).then_some(Self { dimension, coarse, fine, scales, widest })
+        let are_scales = scales.iter().all(|scale| scale.is_finite() && *scale >= 0.0);
+        // Sums of products have room for just these.
+        let are_codes = coarse.iter().all(|code| *code > i8::MIN);
+        (fits && are_scales && are_codes).then_some(Self { dimension, coarse, fine, scales, widest })
     }
 
     pub fn len(&self) -> usize {

@@ -21,6 +21,8 @@ const MAGIC: [u8; 8] = *b"VULTUSGA";
 const VERSION: u64 = 1;
 /// Longest stamp. So a damaged length is reported before anything is read.
 const STAMP_MAX: u64 = 4_096;
+/// How much of a section is read at a time.
+const STEP_BYTES: usize = 256 << 10;
 
 const _: () = assert!(cfg!(target_endian = "little"), "sections are written as they lie in memory");
 
@@ -161,10 +163,14 @@ impl Header {
 }
 
 fn read_sketches(input: &mut impl Read, dimension: usize, rows: usize) -> Result<Sketches, SnapshotError> {
+    let axes = AXES.checked_mul(dimension).filter(|_| dimension >= AXES).ok_or(damaged("header"))?;
+    let blocks = rows.div_ceil(BLOCK_ROWS).checked_mul(BLOCK_BYTES).ok_or(damaged("header"))?;
     let shortlist = read(input, 1, "index")?[0];
-    let (axes, steps) = (read(input, AXES * dimension, "index")?, read(input, AXES, "index")?);
-    let blocks = read(input, rows.div_ceil(BLOCK_ROWS) * BLOCK_BYTES, "sketches")?;
-    Ok(Sketches { sketcher: Sketcher { axes, steps, shortlist }, blocks })
+    let sketcher = Sketcher { axes: read(input, axes, "index")?, steps: read(input, AXES, "index")?, shortlist };
+    if !sketcher.is_finite() {
+        return Err(damaged("index"));
+    }
+    Ok(Sketches { sketcher, blocks: read(input, blocks, "sketches")? })
 }
 
 /// The subjects' bytes, each after its length.
@@ -196,13 +202,19 @@ fn write<T: Pod>(out: &mut impl Write, section: &[T]) -> io::Result<()> {
     out.write_all(&crc32fast::hash(bytes).to_le_bytes())
 }
 
+/// Reads a section. A wrong length takes no more memory than the file has bytes: what is only reserved takes none.
 fn read<T: Pod>(input: &mut impl Read, count: usize, part: &'static str) -> Result<Vec<T>, SnapshotError> {
-    let mut section = vec![T::zeroed(); count];
-    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut section);
-    input.read_exact(bytes)?;
+    let mut section: Vec<T> = Vec::new();
+    section.try_reserve_exact(count).map_err(|_| damaged(part))?;
+    while section.len() < count {
+        let start = section.len();
+        section.resize(count.min(start + STEP_BYTES / size_of::<T>()), T::zeroed());
+        input.read_exact(bytemuck::cast_slice_mut(&mut section[start..]))?;
+    }
     let mut sum = [0; 4];
     input.read_exact(&mut sum)?;
-    if crc32fast::hash(bytes) == u32::from_le_bytes(sum) { Ok(section) } else { Err(damaged(part)) }
+    let is_whole = crc32fast::hash(bytemuck::cast_slice(&section)) == u32::from_le_bytes(sum);
+    if is_whole { Ok(section) } else { Err(damaged(part)) }
 }
 
 fn damaged(part: &'static str) -> SnapshotError {

@@ -76,3 +76,36 @@ fn a_snapshot_of_another_state_is_stale_and_another_file_is_none() {
     assert!(matches!(load(b"SQLite format 3\0 and so on"), Err(SnapshotError::NotASnapshot)));
     assert!(gallery(1).save(&mut Vec::new(), &[0; 5_000], encode).is_err());
 }
+
+/// A gallery file with other words in its header, and the right checksum over them.
+fn with_header(change: impl FnOnce(&mut [u64; 7])) -> Vec<u8> {
+    let mut bytes = saved(&gallery(5));
+    // Behind the magic, the version with the length of the stamp, and the stamp, each with its checksum.
+    let header = 8 + 16 + 4 + "model 1, version 7".len() + 4;
+    let (header, rest) = bytes[header..].split_at_mut(56);
+    let mut words = std::array::from_fn(|at| u64::from_le_bytes(header[8 * at..][..8].try_into().unwrap()));
+    change(&mut words);
+    header.copy_from_slice(&words.map(u64::to_le_bytes).concat());
+    rest[..4].copy_from_slice(&crc32fast::hash(header).to_le_bytes());
+    bytes
+}
+
+#[test]
+fn lengths_in_a_header_are_not_trusted() {
+    assert!(load(&with_header(|_| ())).is_ok());
+    // The last three are no lengths.
+    for field in 0..7 {
+        for size in [1 << 33, 1 << 45, 1 << 61, u64::MAX - 15, u64::MAX] {
+            assert!(load(&with_header(|words| words[field] = size)).is_err() || field >= 4, "{field} {size}");
+        }
+    }
+    // Two wrong ones, whose product may be right or small.
+    for (one, other) in [(0, 1), (0, 6), (1, 6)] {
+        for size in [1 << 33, 1 << 58, u64::MAX] {
+            for with in [0, 1] {
+                let file = with_header(|words| (words[one], words[other]) = (size, with));
+                assert!(load(&file).is_err(), "{one} {other} {size} {with}");
+            }
+        }
+    }
+}

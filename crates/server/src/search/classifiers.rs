@@ -54,10 +54,10 @@ impl Classifiers {
         if readable.is_none() && fit.is_some() {
             tokio::spawn(fit_again(db.clone(), space.key()));
         }
-        let made = readable.unwrap_or_else(|| (stamp, untrained(space.state.unknowns, people as usize)));
-        let made = (made.0, Arc::new(made.1));
-        self.cache.set(space.key(), made.clone(), made.1.population().max(1));
-        Ok(made.1)
+        let (stamp, classifier) = readable.unwrap_or_else(|| (stamp, untrained(space.state.unknowns, people as usize)));
+        let classifier = Arc::new(classifier);
+        self.cache.set(space.key(), (stamp, classifier.clone()), classifier.population().max(1));
+        Ok(classifier)
     }
 
     /// Drops the classifier of a collection.
