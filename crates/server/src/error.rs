@@ -72,6 +72,16 @@ pub enum Error {
     /// The body ended early or is framed wrongly.
     #[error("the request body could not be read to its end: send it again")]
     BodyBroken,
+    /// The body is coded in a way that the server cannot decode.
+    #[error(
+        "the server cannot decode the request body: its Content-Encoding must be gzip, or absent for a body as it is"
+    )]
+    UnknownCoding,
+    /// The body is not the gzip that the request promises.
+    #[error(
+        "the request body is not valid gzip, or it ends too early: send it again, or without Content-Encoding if it is not compressed"
+    )]
+    NotGzip,
     /// The body is not a JSON object.
     #[error("the request body is not valid JSON ({problem}, line {line}, column {column}): send a JSON object")]
     NotJson {

@@ -15,6 +15,7 @@ mod descriptors;
 mod durability;
 mod enroll;
 mod facedetect;
+mod gzip;
 mod identify;
 mod isolation;
 mod keys;

@@ -118,6 +118,9 @@ async fn bodies(problems: &mut Problems) {
     let sent = |body: &str| reply(app.request(Method::POST, "/v1/enroll").body(body.to_owned()));
     problems.add("empty_body", sent("").await);
     problems.add("not_json", sent("{\"name\" \"Joe\"}").await);
+    let coded = |coding: &str| app.request(Method::POST, "/v1/enroll").header("content-encoding", coding).body("{}");
+    problems.add("unknown_encoding", reply(coded("br")).await);
+    problems.add("not_gzip", reply(coded("gzip")).await);
     problems.add("multipart", sent("--5f\r\nContent-Disposition: form-data; name=\"img0\"\r\n\r\n").await);
     problems.add("too_deep", sent(&"{\"a\":".repeat(40)).await);
     problems.add("too_many_parameters", sent(&format!("{{{}}}", vec!["\"a\":0"; 2_000].join(","))).await);

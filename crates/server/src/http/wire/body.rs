@@ -1,5 +1,6 @@
 //! Receives request bodies within the limits on length, time and memory.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 use vultus_vision::DecodeError;
 
+use super::coding::{Coding, Decoder};
 use crate::app::App;
 use crate::budget::{Held, Refusal, upload_peak_bytes};
 use crate::error::Error;
@@ -28,28 +30,31 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    /// Receives the body of a request, of at most `longest` bytes.
+    /// Receives the body of a request, of at most `longest` bytes before and after it is decoded.
     ///
     /// # Errors
     /// [`Error::BodyTooLarge`], [`Error::BodyTooSlow`], [`Error::BodyBroken`], [`Error::BadImage`], [`Error::UploadsFull`],
-    /// [`Error::AccountBusy`].
+    /// [`Error::AccountBusy`], [`Error::UnknownCoding`], [`Error::NotGzip`].
     pub(crate) async fn receive(request: Request, app: &App, longest: usize) -> Result<Self, Error> {
         let origin = request.extensions().get::<Origin>().cloned();
         let origin = origin.ok_or_else(|| anyhow::anyhow!("a body of nobody's"))?;
+        let coding = Coding::of(request.headers())?;
         let announced = announced_length(request.headers());
         let (max_body_bytes, max_image_bytes) = (longest, app.config.images.max_image_bytes);
         if announced.is_some_and(|length| length > max_body_bytes) {
             return Err(Error::BodyTooLarge { limit: max_body_bytes });
         }
         let memory = app.uploads.take(origin.account, 0).map_err(refused)?;
-        let mut receiver =
+        // How long a coded body is in the end is not known before.
+        let announced = announced.filter(|_| coding == Coding::Plain);
+        let receiver =
             Receiver { announced, max_body_bytes, max_image_bytes, memory, bytes: BytesMut::new(), content: None };
         let (patience, idle) = (app.config.http.body_timeout, app.config.http.body_idle_timeout);
-        tokio::select! {
-            received = receiver.receive(request.into_body(), patience, idle) => received?,
+        let received = tokio::select! {
+            received = receiver.receive(request.into_body(), coding, patience, idle) => received?,
             () = origin.presence.over() => return Err(Error::Timeout),
-        }
-        let Receiver { bytes, memory, .. } = receiver;
+        };
+        let Receiver { bytes, memory, .. } = received;
         Ok(Self { bytes: bytes.freeze(), max_image_bytes, origin, memory: Arc::new(memory) })
     }
 
@@ -103,7 +108,7 @@ impl Content {
     }
 }
 
-/// A body that arrives. Its memory is taken before it is received.
+/// A body that arrives, decoded. Its memory is taken before it is received.
 struct Receiver {
     announced: Option<usize>,
     max_body_bytes: usize,
@@ -116,17 +121,19 @@ struct Receiver {
 
 impl Receiver {
     /// Reads frame by frame, for at most `longest` in all and `idle` without a byte.
-    async fn receive(&mut self, mut body: Body, longest: Duration, idle: Duration) -> Result<(), Error> {
+    async fn receive(self, mut body: Body, coding: Coding, longest: Duration, idle: Duration) -> Result<Self, Error> {
         let deadline = Instant::now() + longest;
+        let Some(first) = next_frame(&mut body, deadline, idle).await? else { return Ok(self) };
+        let mut decoder = Decoder::new(coding, self).take(first).await?;
         while let Some(frame) = next_frame(&mut body, deadline, idle).await? {
-            self.take(&frame)?;
+            decoder = decoder.take(frame).await?;
         }
-        Ok(())
+        decoder.finish()
     }
 
-    fn take(&mut self, frame: &[u8]) -> Result<(), Error> {
-        self.content = self.content.or_else(|| Content::of(frame));
-        let length = self.bytes.len() + frame.len();
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.content = self.content.or_else(|| Content::of(bytes));
+        let length = self.bytes.len() + bytes.len();
         let expected = self.announced.map_or(length, |announced| announced.max(length));
         let memory = if self.content == Some(Content::Picture) {
             if expected > self.max_image_bytes {
@@ -142,7 +149,18 @@ impl Receiver {
         }
         self.memory.grow_to(memory).map_err(refused)?;
         self.bytes.reserve(expected - self.bytes.len());
-        self.bytes.extend_from_slice(frame);
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+impl io::Write for Receiver {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.take(bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ pub(super) mod accept;
 mod access;
 mod base64;
 pub(super) mod body;
+mod coding;
 pub(super) mod envelope;
 pub(super) mod fields;
 pub(super) mod input;
