@@ -331,6 +331,7 @@ const FILES: &[File] = &[
     (3, "data_keys", include_str!("../migrations/0003_data_keys.sql")),
     (7, "heartbeats", include_str!("../migrations/0007_heartbeats.sql")),
     (8, "removals", include_str!("../migrations/0008_removals.sql")),
+    (9, "job_shares", include_str!("../migrations/0009_job_shares.sql")),
     (11, "answers", include_str!("../migrations/0011_answers.sql")),
     (12, "legacy_ids", include_str!("../migrations/0012_legacy_ids.sql")),
     (13, "sealed_fits", include_str!("../migrations/0013_sealed_fits.sql")),

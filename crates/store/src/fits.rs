@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::collections::trim_changes;
 use crate::data_keys::{self, Sealed};
 use crate::db::Db;
 use crate::error::{Error, Result};
@@ -41,7 +40,6 @@ pub async fn save(tx: &mut Tx, account: Id, collection: Id, fit: &Fit) -> Result
     let key = data_keys::get_or_insert(tx, account).await?;
     let (model, data) = (fit.model.as_str(), key.seal_bytes(Sealed::Classifier, collection, &fit.data)?);
     sql!(execute, tx, text, account, collection, model, fit.version, fit.outdated as i64, fit.fitted, data)?;
-    trim_changes(tx, account, collection, fit.version).await?;
     Ok(())
 }
 

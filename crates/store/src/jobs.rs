@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::ids::{Id, Micros};
 use crate::tx::Tx;
 
-/// What is to be done.
+/// The kinds of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Job {
     /// Fit the classifier of a collection.
@@ -19,7 +19,11 @@ pub enum Job {
 }
 
 impl Job {
-    const fn as_str(self) -> &'static str {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::Fit, Self::RemoveImage];
+
+    /// The word for the database, metrics and logs.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Fit => "fit",
             Self::RemoveImage => "remove_image",
@@ -65,7 +69,7 @@ pub(crate) async fn queue(tx: &mut Tx, job: Job, account: Id, subject: Id, due: 
                 due = case when jobs.state = 'queued' and jobs.due < excluded.due then jobs.due \
                            when jobs.state = 'running' then jobs.due else excluded.due end, \
                 state = case when jobs.state = 'running' then 'running' else 'queued' end";
-    sql!(execute, tx, text, job.as_str(), subject, account, due)?;
+    sql!(execute, tx, text, job.name(), subject, account, due)?;
     Ok(())
 }
 
@@ -75,21 +79,39 @@ pub(crate) async fn cancel(tx: &mut Tx, account: Id, subject: Id) -> Result<()> 
     Ok(())
 }
 
-/// Claims the job of a kind that has been due for longest, until `lease`; nothing if none was due by `due`.
-pub async fn claim(db: &Db, job: Job, due: Micros, now: Micros, lease: Micros) -> Result<Option<Claim>> {
-    // Looked up first, because a look does not wait for writers.
+/// What a worker claims.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Only jobs that were due by then.
+    pub due: Micros,
+    /// The time now: a claim that ended before it counts as lost.
+    pub now: Micros,
+    /// When the claim ends.
+    pub lease: Micros,
+    /// Most jobs of the kind that run for one account at once, over all workers. Two workers that claim at the same moment may
+    /// exceed it.
+    pub per_account: u32,
+}
+
+/// Claims the job of a kind that has been due for longest, of the accounts that have not their share of running ones.
+pub async fn claim(db: &Db, job: Job, terms: &Terms) -> Result<Option<Claim>> {
+    let &Terms { due, now, lease, per_account } = terms;
+    // A look comes first, because it does not wait for writers.
     let mut conn = db.read().await?;
-    let text = "select subject from jobs where kind = $1 and ((state = 'queued' and due <= $2) \
-                or (state = 'running' and due <= $3)) order by due limit 1";
-    let row: Option<(Id,)> = sql!(fetch_optional, &mut conn, text, job.as_str(), due, now)?;
+    let text = "select j.subject from jobs j where j.kind = $1 \
+                and ((j.state = 'queued' and j.due <= $2) or (j.state = 'running' and j.due <= $3)) \
+                and (select count(*) from jobs r where r.kind = $1 and r.account_id = j.account_id \
+                and r.state = 'running' and r.due > $3) < $4 order by j.due limit 1";
+    let row: Option<(Id,)> =
+        sql!(fetch_optional, &mut conn, text, job.name(), due, now, i64::from(per_account))?;
     drop(conn);
     let Some((subject,)) = row else { return Ok(None) };
     let mut tx = db.write_unlocked().await?;
-    // Another worker may have been faster: the conditions are checked again, under the lock of the row.
+    // Another worker may have been faster. The statement checks the conditions again, under the lock of the row.
     let text = "update jobs set state = 'running', again = false, due = $5, attempts = attempts + 1 \
                 where kind = $1 and subject = $4 and ((state = 'queued' and due <= $2) \
                 or (state = 'running' and due <= $3)) returning account_id, attempts";
-    let row: Option<(Id, i64)> = sql!(fetch_optional, &mut tx, text, job.as_str(), due, now, subject, lease)?;
+    let row: Option<(Id, i64)> = sql!(fetch_optional, &mut tx, text, job.name(), due, now, subject, lease)?;
     tx.commit().await?;
     Ok(row.map(|(account, attempts)| Claim { job, account, subject, attempt: attempts as u32 }))
 }
@@ -99,7 +121,7 @@ pub async fn claim(db: &Db, job: Job, due: Micros, now: Micros, lease: Micros) -
 pub async fn extend(db: &Db, claim: &Claim, lease: Micros) -> Result<bool> {
     let mut tx = db.write_unlocked().await?;
     let text = "update jobs set due = $4 where kind = $1 and subject = $2 and state = 'running' and attempts = $3";
-    let held = sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject, i64::from(claim.attempt), lease)?;
+    let held = sql!(execute, &mut tx, text, claim.job.name(), claim.subject, i64::from(claim.attempt), lease)?;
     tx.commit().await?;
     Ok(held > 0)
 }
@@ -107,7 +129,7 @@ pub async fn extend(db: &Db, claim: &Claim, lease: Micros) -> Result<bool> {
 /// Removes a job that is done, or queues it at `now` if it was asked for again meanwhile. Nothing if it was lost.
 pub async fn finish(db: &Db, claim: &Claim, now: Micros) -> Result<()> {
     let mut tx = db.write_unlocked().await?;
-    let (job, attempt) = (claim.job.as_str(), i64::from(claim.attempt));
+    let (job, attempt) = (claim.job.name(), i64::from(claim.attempt));
     let text =
         "delete from jobs where kind = $1 and subject = $2 and state = 'running' and attempts = $3 and not again";
     if sql!(execute, &mut tx, text, job, claim.subject, attempt)? == 0 {
@@ -126,7 +148,7 @@ pub async fn fail(db: &Db, claim: &Claim, error: &str, due: Option<Micros>) -> R
     let state = if due.is_some() { "queued" } else { "failed" };
     let due = due.unwrap_or(Micros::MAX);
     let attempt = i64::from(claim.attempt);
-    sql!(execute, &mut tx, text, claim.job.as_str(), claim.subject, attempt, state, due, error)?;
+    sql!(execute, &mut tx, text, claim.job.name(), claim.subject, attempt, state, due, error)?;
     tx.commit().await
 }
 

@@ -1,6 +1,8 @@
 //! What is done later, by whichever worker claims it.
 
 mod fit;
+mod kinds;
+mod upkeep;
 mod worker;
 
 use std::sync::Arc;

@@ -11,6 +11,8 @@ use crate::vectors;
 
 /// Most changes that a copy of a collection may have missed. A copy that missed more is built again.
 const CHANGES_KEPT: i64 = 10_000;
+/// How many changes of a collection come between two removals of the oldest.
+const TRIM_EVERY: i64 = 256;
 
 /// Puts an enrollment into a collection. Returns whether it is new there. Only then does the version grow.
 ///
@@ -103,6 +105,9 @@ pub(crate) async fn record_change(
                     values ($1, $2, $3, $4, $5)";
         sql!(execute, tx, text, collection, version, account, enrollment, now)?;
         crate::jobs::queue(tx, Job::Fit, account, collection, now).await?;
+        if version % TRIM_EVERY == 0 {
+            trim_changes(tx, account, collection, version).await?;
+        }
     }
     Ok(changed.into_iter().map(|(collection, _)| collection).collect())
 }
@@ -126,7 +131,7 @@ pub async fn changes(db: &Db, account: Id, collection: Id, version: i64, changed
 }
 
 /// Forgets changes that only a very old copy would need.
-pub(crate) async fn trim_changes(tx: &mut Tx, account: Id, collection: Id, version: i64) -> Result<()> {
+async fn trim_changes(tx: &mut Tx, account: Id, collection: Id, version: i64) -> Result<()> {
     let text = "delete from changes where account_id = $1 and collection_id = $2 and version <= $3";
     sql!(execute, tx, text, account, collection, version - CHANGES_KEPT)?;
     Ok(())

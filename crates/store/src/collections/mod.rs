@@ -18,7 +18,7 @@ use crate::tx::{Conn, Handle, Tx};
 pub use gallery::{
     FitStamp, Member, MemberEmbedding, MemberReader, Reader, State, Versions, embedding_count, members, state, versions,
 };
-pub(crate) use members::{Change, join, record_change, trim_changes};
+pub(crate) use members::{Change, join, record_change};
 pub use members::{add_member, changes, remove_member};
 
 /// A collection and the account that it belongs to.

@@ -1,6 +1,6 @@
 use tokio::task::JoinSet;
 use vultus_store::fits::{self, Fit};
-use vultus_store::jobs::{self, Job};
+use vultus_store::jobs::{self, Job, Terms};
 use vultus_store::rejections::{self, NewRejection};
 use vultus_store::{Id, Kind, Micros, collections, embeddings, enrollments};
 
@@ -9,8 +9,12 @@ use crate::world::{MODEL, World, assert_fails, enrollment, new_id, now, on_each_
 const LEASE: Micros = 1_000_000;
 
 async fn claim(world: &World) -> Option<jobs::Claim> {
-    let time = now();
-    jobs::claim(&world.db, Job::Fit, time, time, time + LEASE).await.unwrap()
+    let now = now();
+    claim_at(world, Job::Fit, now, now, now + LEASE).await
+}
+
+async fn claim_at(world: &World, job: Job, due: Micros, now: Micros, lease: Micros) -> Option<jobs::Claim> {
+    jobs::claim(&world.db, job, &Terms { due, now, lease, per_account: 100 }).await.unwrap()
 }
 
 #[tokio::test]
@@ -21,7 +25,7 @@ async fn a_change_of_a_collection_asks_for_one_fit() {
         let before = now();
         world.enroll("Ada", 1, Some(home)).await;
         world.enroll("Bob", 1, Some(home)).await;
-        assert_eq!(jobs::claim(&world.db, Job::Fit, before, now(), now()).await.unwrap(), None, "changes are gathered");
+        assert_eq!(claim_at(&world, Job::Fit, before, now(), now()).await, None, "changes are gathered");
         let job = claim(&world).await.unwrap();
         assert_eq!((job.account, job.subject, job.attempt), (world.account, home, 1));
         assert_eq!(claim(&world).await, None, "it is claimed once");
@@ -52,7 +56,7 @@ async fn a_job_of_a_lost_worker_is_claimed_again_and_one_that_fails_is_tried_aga
         let home = world.collection("Home").await;
         written!(world.db, world.account, jobs::fit_soon(home, 0)).await.unwrap();
         let time = now();
-        let lost = jobs::claim(&world.db, Job::Fit, 0, time, time).await.unwrap().unwrap();
+        let lost = claim_at(&world, Job::Fit, 0, time, time).await.unwrap();
         let found = claim(&world).await.unwrap();
         assert_eq!((found.subject, lost.attempt, found.attempt), (home, 1, 2));
         assert!(!jobs::extend(&world.db, &lost, now()).await.unwrap(), "it is another's now");
@@ -63,12 +67,36 @@ async fn a_job_of_a_lost_worker_is_claimed_again_and_one_that_fails_is_tried_aga
         jobs::fail(&world.db, &found, "no memory", Some(now() + LEASE)).await.unwrap();
         assert_eq!(claim(&world).await, None, "not at once");
         let later = now() + 2 * LEASE;
-        let third = jobs::claim(&world.db, Job::Fit, later, later, later + LEASE).await.unwrap().unwrap();
+        let third = claim_at(&world, Job::Fit, later, later, later + LEASE).await.unwrap();
         jobs::fail(&world.db, &third, "no memory", None).await.unwrap();
         assert_eq!(jobs::count(&world.db).await.unwrap(), jobs::Count { open: 0, failed: 1 });
-        assert_eq!(jobs::claim(&world.db, Job::Fit, later * 2, later, later).await.unwrap(), None, "it is set aside");
+        assert_eq!(claim_at(&world, Job::Fit, later * 2, later, later).await, None, "it is set aside");
         written!(world.db, world.account, jobs::fit_soon(home, 0)).await.unwrap();
         assert_eq!(claim(&world).await.unwrap().attempt, 1, "until it is asked for again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_with_its_share_of_running_jobs_keeps_no_other_waiting() {
+    on_each_database(async |world| {
+        let claim = async |now| {
+            let terms = Terms { due: now, now, lease: now + LEASE, per_account: 2 };
+            jobs::claim(&world.db, Job::RemoveImage, &terms).await.unwrap()
+        };
+        let (many, one) = ([(); 5].map(|()| new_id(Kind::Embedding)), new_id(Kind::Embedding));
+        let due = now();
+        written!(world.db, world.account, jobs::remove_images_at(&many, due)).await.unwrap();
+        written!(world.db, world.stranger, jobs::remove_images_at(&[one], due + 1)).await.unwrap();
+        let time = due + 2;
+        let first = claim(time).await.unwrap();
+        assert_eq!((first.account, claim(time).await.unwrap().account), (world.account, world.account));
+        assert_eq!(claim(time).await.map(|claim| claim.subject), Some(one), "though others are due for longer");
+        assert_eq!(claim(time).await, None);
+        jobs::finish(&world.db, &first, time).await.unwrap();
+        assert_eq!(claim(time).await.unwrap().account, world.account);
+        assert_eq!(claim(time).await, None);
+        assert!(claim(time + 2 * LEASE).await.is_some(), "what a lost worker ran counts for nobody");
     })
     .await;
 }
@@ -181,7 +209,7 @@ async fn images_of_what_is_deleted_are_to_be_removed() {
         written!(world.db, world.account, embeddings::delete(person, ids[1], now())).await.unwrap();
         let claim = async || {
             let time = now();
-            jobs::claim(&world.db, Job::RemoveImage, time, time, time + 1000 * LEASE).await.unwrap()
+            claim_at(&world, Job::RemoveImage, time, time, time + 1000 * LEASE).await
         };
         let first = claim().await.unwrap();
         assert_eq!((first.account, first.subject), (world.account, ids[1]));
@@ -203,7 +231,7 @@ async fn images_are_removed_unless_their_embeddings_are_stored() {
         let due = now();
         written!(world.db, world.account, jobs::remove_images_at(&ids, due)).await.unwrap();
         written!(world.db, world.account, enrollments::insert(&new, now())).await.unwrap();
-        let claim = async |due| jobs::claim(&world.db, Job::RemoveImage, due, due, due + LEASE).await.unwrap();
+        let claim = async |due| claim_at(&world, Job::RemoveImage, due, due, due + LEASE).await;
         assert_eq!(claim(due - 1).await, None, "the request may still run");
         assert_eq!(claim(due).await.map(|claim| claim.subject), Some(lost));
         assert_eq!(claim(due).await, None);
