@@ -104,7 +104,7 @@ async fn fill(space: &Space, world: &World, size: usize) -> anyhow::Result<(Vec<
             vectors.iter().for_each(|vector| gallery.insert(person as u32, vector));
             let embedding = |vector| {
                 let (id, model) = (new_id(Kind::Embedding)?, MODEL.to_owned());
-                anyhow::Ok(NewEmbedding { id, model, vector, quality: None, image_key: None })
+                anyhow::Ok(NewEmbedding { id, model, vector, quality: None })
             };
             batch.push(NewEnrollment {
                 id: new_id(Kind::Enrollment)?,

@@ -67,7 +67,7 @@ impl App {
             handlers: TaskTracker::new(),
             rate_limit: rate.map(|rate| RateLimit::new(rate, config.http.rate_burst.unwrap_or(rate))),
             screening: Arc::new(Screening::new(Folder::new(config.screening.lists.path(&config.data.data_dir)))),
-            blobs: Blobs::open(&config)?,
+            blobs: Blobs::open(&config, db.clone(), keyring.clone())?,
             config,
             db,
             engines,

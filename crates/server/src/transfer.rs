@@ -284,12 +284,6 @@ impl Template {
             "a vector is not one of {} components and length 1",
             model.dimension
         );
-        Ok(NewEmbedding {
-            id: app::new_id(Kind::Embedding)?,
-            model: self.model,
-            vector,
-            quality: None,
-            image_key: None,
-        })
+        Ok(NewEmbedding { id: app::new_id(Kind::Embedding)?, model: self.model, vector, quality: None })
     }
 }

@@ -332,9 +332,11 @@ const FILES: &[File] = &[
     (7, "heartbeats", include_str!("../migrations/0007_heartbeats.sql")),
     (8, "removals", include_str!("../migrations/0008_removals.sql")),
     (9, "job_shares", include_str!("../migrations/0009_job_shares.sql")),
+    (10, "blobs", include_str!("../migrations/0010_blobs.sql")),
     (11, "answers", include_str!("../migrations/0011_answers.sql")),
     (12, "legacy_ids", include_str!("../migrations/0012_legacy_ids.sql")),
     (13, "sealed_fits", include_str!("../migrations/0013_sealed_fits.sql")),
+    (15, "settings", include_str!("../migrations/0015_settings.sql")),
 ];
 /// Only for PostgreSQL.
 pub(crate) const VECTORS: File = (2, "vectors", include_str!("../migrations/postgres/0002_vectors.sql"));

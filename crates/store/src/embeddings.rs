@@ -1,11 +1,11 @@
 //! Embeddings: the face vectors of enrollments, each with a dense position from 0.
 
+use crate::blobs::{self, Key};
 use crate::collections;
 use crate::data_keys::{self, Sealed};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
-use crate::jobs::{self, Job};
 use crate::tombstones;
 use crate::tx::{Handle, Tx};
 use crate::vectors;
@@ -46,8 +46,6 @@ pub struct NewEmbedding {
     pub vector: Vec<f32>,
     /// The quality of the image, as JSON.
     pub quality: Option<String>,
-    /// The key of the kept image, if there is one.
-    pub image_key: Option<String>,
 }
 
 impl fmt::Debug for NewEmbedding {
@@ -57,7 +55,6 @@ impl fmt::Debug for NewEmbedding {
             .field("model", &self.model)
             .field("vector", &format_args!("{} values", self.vector.len()))
             .field("quality", &self.quality)
-            .field("image_key", &self.image_key)
             .finish()
     }
 }
@@ -65,8 +62,8 @@ impl fmt::Debug for NewEmbedding {
 /// The work that is left after a deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deleted {
-    /// The keys of kept images. The jobs that remove them are queued.
-    pub images: Vec<String>,
+    /// The kept images. The jobs that remove them are queued.
+    pub images: Vec<Key>,
     /// The collections whose searches would have found the deleted embeddings.
     pub collections: Vec<Id>,
 }
@@ -103,9 +100,9 @@ pub(crate) async fn append_to(
 pub async fn delete(tx: &mut Tx, account: Id, enrollment: Id, id: Id, now: Micros) -> Result<Deleted> {
     check_enrollment(tx, account, enrollment).await?;
     let text = "delete from embeddings where account_id = $1 and enrollment_id = $2 and id = $3 \
-                returning position, image_key";
-    let row: Option<(i64, Option<String>)> = sql!(fetch_optional, tx, text, account, enrollment, id)?;
-    let Some((position, image)) = row else {
+                returning position";
+    let row: Option<(i64,)> = sql!(fetch_optional, tx, text, account, enrollment, id)?;
+    let Some((position,)) = row else {
         return Err(tombstones::missing(tx, account, Kind::Embedding, id).await);
     };
     let text = "update enrollments set embedding_count = embedding_count - 1, updated = $3 \
@@ -123,9 +120,7 @@ pub async fn delete(tx: &mut Tx, account: Id, enrollment: Id, id: Id, now: Micro
     let collections =
         collections::record_change(tx, account, None, enrollment, collections::Change::Loses, now).await?;
     tombstones::insert(tx, account, Kind::Embedding, id, now).await?;
-    if image.is_some() {
-        jobs::queue(tx, Job::RemoveImage, account, id, now).await?;
-    }
+    let image = blobs::delete(tx, Key { account, kind: blobs::Kind::Image, id }, now).await?;
     Ok(Deleted { images: image.into_iter().collect(), collections })
 }
 
@@ -159,31 +154,25 @@ pub(crate) async fn insert_from(
     now: Micros,
 ) -> Result<()> {
     let text = "insert into embeddings \
-                (id, account_id, enrollment_id, position, model, dimension, vector, quality, image_key, created) \
-                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+                (id, account_id, enrollment_id, position, model, dimension, vector, quality, created) \
+                values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let key = data_keys::get_or_insert(tx, account).await?;
     for (position, embedding) in (position..).zip(new) {
-        let NewEmbedding { id, model, vector, quality, image_key } = embedding;
-        let (model, quality, image_key) = (model.as_str(), quality.as_deref(), image_key.as_deref());
+        let NewEmbedding { id, model, vector, quality } = embedding;
+        let (model, quality) = (model.as_str(), quality.as_deref());
         let (dimension, bytes) = (vector.len() as i64, key.seal(Sealed::Embedding, *id, vector)?);
-        sql!(execute, tx, text, id, account, enrollment, position, model, dimension, bytes, quality, image_key, now)?;
-        if image_key.is_some() {
-            jobs::cancel(tx, account, *id).await?;
-        }
+        sql!(execute, tx, text, id, account, enrollment, position, model, dimension, bytes, quality, now)?;
     }
     vectors::add(tx, account, enrollment, new).await
 }
 
-/// Deletes the embeddings of an enrollment, has their images removed, and returns the keys of these.
-pub(crate) async fn delete_all_of(tx: &mut Tx, account: Id, enrollment: Id, now: Micros) -> Result<Vec<String>> {
-    let text = "delete from embeddings where account_id = $1 and enrollment_id = $2 returning id, image_key";
-    let rows: Vec<(Id, Option<String>)> = sql!(fetch_all, tx, text, account, enrollment)?;
+/// Deletes the embeddings of an enrollment, has their images removed, and returns these.
+pub(crate) async fn delete_all_of(tx: &mut Tx, account: Id, enrollment: Id, now: Micros) -> Result<Vec<Key>> {
+    let text = "delete from embeddings where account_id = $1 and enrollment_id = $2 returning id";
+    let rows: Vec<(Id,)> = sql!(fetch_all, tx, text, account, enrollment)?;
     let mut images = Vec::new();
-    for (id, image) in rows {
-        if let Some(image) = image {
-            jobs::queue(tx, Job::RemoveImage, account, id, now).await?;
-            images.push(image);
-        }
+    for (id,) in rows {
+        images.extend(blobs::delete(tx, Key { account, kind: blobs::Kind::Image, id }, now).await?);
     }
     Ok(images)
 }

@@ -31,21 +31,12 @@ pub struct Enrollment {
     pub metadata: Option<String>,
     /// The first collection it joined, of those it is still in.
     pub collection_id: Option<Id>,
-    /// Its embeddings in the order of insertion.
-    pub embeddings: Vec<EmbeddingRef>,
+    /// The ids of its embeddings in the order of insertion.
+    pub embeddings: Vec<Id>,
     /// When it was made.
     pub created: Micros,
     /// When it last got embeddings.
     pub updated: Micros,
-}
-
-/// An embedding without its vector.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmbeddingRef {
-    /// The id.
-    pub id: Id,
-    /// Where its image is kept, if it is.
-    pub image_key: Option<String>,
 }
 
 /// The facts that an account stores about a person.
@@ -136,18 +127,7 @@ pub async fn by_id(db: &Db, account: Id, id: Id) -> Result<Enrollment> {
 }
 
 /// One row per enrollment and embedding.
-type ListRow = (
-    Id,
-    String,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Micros,
-    Micros,
-    Option<Id>,
-    Option<Id>,
-    Option<String>,
-);
+type ListRow = (Id, String, Option<String>, Option<String>, Option<String>, Micros, Micros, Option<Id>, Option<Id>);
 
 /// The text of a list: `$from` chooses the enrollments and orders them by an indexed column, so that a short page of a
 /// long list is cheap. `$1` is the account, `$2` and `$3` the range of ids, `$4` the number of enrollments. A page is
@@ -155,7 +135,7 @@ type ListRow = (
 macro_rules! page_of {
     ($from:literal) => {
         concat!(
-            "select p.id, p.name, p.external_id, p.legacy_id, p.metadata, p.created, p.updated, p.collection_id, b.id, b.image_key from (\
+            "select p.id, p.name, p.external_id, p.legacy_id, p.metadata, p.created, p.updated, p.collection_id, b.id from (\
                 select e.id, e.name, e.external_id, e.legacy_id, e.metadata, e.created, e.updated, (\
                     select f.collection_id from members f where f.enrollment_id = e.id \
                     order by f.created, f.collection_id limit 1\
@@ -326,7 +306,7 @@ async fn check_filter(conn: &mut Conn, account: Id, filter: &Filter<'_>) -> Resu
 
 /// Adds a row to the enrollment that it belongs to. Gives the one before when that is complete.
 fn absorb(last: &mut Option<Enrollment>, account_id: Id, row: ListRow) -> Option<Enrollment> {
-    let (id, name, external_id, legacy_id, metadata, created, updated, collection_id, embedding, image_key) = row;
+    let (id, name, external_id, legacy_id, metadata, created, updated, collection_id, embedding) = row;
     let complete = last.take_if(|last| last.id != id);
     let enrollment = last.get_or_insert_with(|| Enrollment {
         id,
@@ -340,6 +320,6 @@ fn absorb(last: &mut Option<Enrollment>, account_id: Id, row: ListRow) -> Option
         created,
         updated,
     });
-    enrollment.embeddings.extend(embedding.map(|id| EmbeddingRef { id, image_key }));
+    enrollment.embeddings.extend(embedding);
     complete
 }

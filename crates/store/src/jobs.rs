@@ -53,14 +53,6 @@ pub async fn fit_soon(tx: &mut Tx, account: Id, collection: Id, due: Micros) -> 
     queue(tx, Job::Fit, account, collection, due).await
 }
 
-/// Has the images of embeddings removed at `due`, unless the embeddings are stored until then.
-pub async fn remove_images_at(tx: &mut Tx, account: Id, embeddings: &[Id], due: Micros) -> Result<()> {
-    for embedding in embeddings {
-        queue(tx, Job::RemoveImage, account, *embedding, due).await?;
-    }
-    Ok(())
-}
-
 pub(crate) async fn queue(tx: &mut Tx, job: Job, account: Id, subject: Id, due: Micros) -> Result<()> {
     let text = "insert into jobs (kind, subject, account_id, state, again, due, attempts) \
                 values ($1, $2, $3, 'queued', false, $4, 0) \
@@ -102,8 +94,7 @@ pub async fn claim(db: &Db, job: Job, terms: &Terms) -> Result<Option<Claim>> {
                 and ((j.state = 'queued' and j.due <= $2) or (j.state = 'running' and j.due <= $3)) \
                 and (select count(*) from jobs r where r.kind = $1 and r.account_id = j.account_id \
                 and r.state = 'running' and r.due > $3) < $4 order by j.due limit 1";
-    let row: Option<(Id,)> =
-        sql!(fetch_optional, &mut conn, text, job.name(), due, now, i64::from(per_account))?;
+    let row: Option<(Id,)> = sql!(fetch_optional, &mut conn, text, job.name(), due, now, i64::from(per_account))?;
     drop(conn);
     let Some((subject,)) = row else { return Ok(None) };
     let mut tx = db.write_unlocked().await?;

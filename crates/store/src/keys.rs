@@ -5,6 +5,7 @@ use std::fmt;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::{Id, Kind, Micros};
+use crate::settings::{self, Settings};
 use crate::tx::Tx;
 
 /// An API key as stored. The caller decides by `expires` and `revoked` whether it is good.
@@ -69,6 +70,8 @@ pub struct NewApiKey<'a> {
 }
 
 type KeyRow = (Id, Id, Vec<u8>, String, String, bool, String, Micros, Option<Micros>, Option<Micros>);
+/// [`KeyRow`] and the settings of the account.
+type FoundRow = (Id, Id, Vec<u8>, String, String, bool, String, Micros, Option<Micros>, Option<Micros>, Option<String>);
 
 /// Stores a key.
 ///
@@ -96,12 +99,17 @@ pub async fn by_id(db: &Db, id: Id) -> Result<ApiKey> {
     row.map(from_row).ok_or(Error::NotFound { kind: Kind::Key, id })
 }
 
-/// The key with this keyed hash, of whichever account: this is how a request learns its account.
-pub async fn by_hash(db: &Db, hash: &[u8]) -> Result<Option<ApiKey>> {
+/// The key with this keyed hash, of whichever account, and the settings of its account: this is how a request learns both.
+pub async fn by_hash(db: &Db, hash: &[u8]) -> Result<Option<(ApiKey, Settings)>> {
     let mut conn = db.read().await?;
-    let text = "select id, account_id, hash, name, scopes, test, answers, created, expires, revoked from api_keys where hash = $1";
-    let row = sql!(fetch_optional, &mut conn, text, hash)?;
-    Ok(row.map(from_row))
+    let text = "select k.id, k.account_id, k.hash, k.name, k.scopes, k.test, k.answers, k.created, k.expires, k.revoked, \
+                a.settings from api_keys k join accounts a on a.id = k.account_id where k.hash = $1";
+    let row: Option<FoundRow> = sql!(fetch_optional, &mut conn, text, hash)?;
+    let found = |(id, account, hash, name, scopes, test, answers, created, expires, revoked, set): FoundRow| {
+        let key = from_row((id, account, hash, name, scopes, test, answers, created, expires, revoked));
+        Ok((key, settings::read(set.as_deref())?))
+    };
+    row.map(found).transpose()
 }
 
 /// The keys of an account, or for the operator of all accounts, oldest first, with those that are no longer good.

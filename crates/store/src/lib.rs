@@ -22,6 +22,7 @@ mod tombstones;
 mod vector;
 
 pub mod accounts;
+pub mod blobs;
 pub mod collections;
 pub mod cursors;
 pub mod data_keys;
@@ -33,6 +34,8 @@ pub mod keys;
 pub mod legacy_ids;
 pub mod reembeddings;
 pub mod rejections;
+pub mod retention;
+pub mod settings;
 pub mod snapshots;
 pub mod vectors;
 

@@ -2,6 +2,7 @@
 //!
 //! These functions are for the operator of the server, so they see all accounts.
 
+use crate::blobs::{Key, Kind};
 use crate::collections;
 use crate::data_keys::{self, Sealed};
 use crate::db::Db;
@@ -9,17 +10,6 @@ use crate::embeddings::{self, NewEmbedding};
 use crate::error::Result;
 use crate::ids::{Id, Micros};
 use crate::tx::Tx;
-
-/// An embedding by another model, whose image is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pending {
-    /// The embedding.
-    pub id: Id,
-    /// The account that it belongs to.
-    pub account_id: Id,
-    /// Where its image is kept.
-    pub image_key: String,
-}
 
 /// How far the change to a model is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,15 +24,16 @@ pub struct Progress {
     pub lost: u64,
 }
 
-/// Embeddings that need a new vector by `model`, behind `after` in the order of their ids.
-pub async fn pending(db: &Db, model: &str, after: Option<Id>, limit: u32) -> Result<Vec<Pending>> {
+/// The kept images of embeddings that need a new vector by `model`, behind the embedding `after` in the order of their ids.
+pub async fn pending(db: &Db, model: &str, after: Option<Id>, limit: u32) -> Result<Vec<Key>> {
     let mut conn = db.read().await?;
-    let text = "select b.id, b.account_id, b.image_key from embeddings b \
-                where b.model <> $1 and b.image_key is not null and b.id > $2 and not exists \
+    let text = "select b.id, b.account_id from embeddings b \
+                join blobs i on i.account_id = b.account_id and i.kind = 'image' and i.id = b.id \
+                where b.model <> $1 and b.id > $2 and not exists \
                 (select 1 from reembeddings r where r.embedding_id = b.id and r.model = $1) order by b.id limit $3";
     let after = after.map(Id::to_bytes).unwrap_or_default();
-    let rows: Vec<(Id, Id, String)> = sql!(fetch_all, &mut conn, text, model, after.as_slice(), i64::from(limit))?;
-    Ok(rows.into_iter().map(|(id, account_id, image_key)| Pending { id, account_id, image_key }).collect())
+    let rows: Vec<(Id, Id)> = sql!(fetch_all, &mut conn, text, model, after.as_slice(), i64::from(limit))?;
+    Ok(rows.into_iter().map(|(id, account)| Key { account, kind: Kind::Image, id }).collect())
 }
 
 /// Keeps a new vector of an embedding until [`switch`]. An embedding that was deleted meanwhile needs none.
@@ -60,16 +51,17 @@ pub async fn progress(db: &Db, model: &str) -> Result<Progress> {
     let mut tx = db.read_snapshot().await?;
     let text = "select count(case when b.model = $1 then 1 end), \
                 count(case when b.model <> $1 and r.embedding_id is not null then 1 end), \
-                count(case when b.model <> $1 and r.embedding_id is null and b.image_key is not null then 1 end), \
-                count(case when b.model <> $1 and r.embedding_id is null and b.image_key is null then 1 end) \
-                from embeddings b left join reembeddings r on r.embedding_id = b.id and r.model = $1";
+                count(case when b.model <> $1 and r.embedding_id is null and i.id is not null then 1 end), \
+                count(case when b.model <> $1 and r.embedding_id is null and i.id is null then 1 end) \
+                from embeddings b left join reembeddings r on r.embedding_id = b.id and r.model = $1 \
+                left join blobs i on i.account_id = b.account_id and i.kind = 'image' and i.id = b.id";
     let (current, staged, pending, lost): (i64, i64, i64, i64) = sql!(fetch_one, &mut tx, text, model)?;
     let [current, staged, pending, lost] = [current, staged, pending, lost].map(i64::cast_unsigned);
     Ok(Progress { current, staged, pending, lost })
 }
 
 /// One row for each embedding of an enrollment with a new vector.
-type StagedRow = (Id, i64, Option<String>, Option<String>, Vec<u8>);
+type StagedRow = (Id, i64, Option<String>, Vec<u8>);
 
 /// An enrollment with new vectors by `model`, and its account; `None` when no more are waiting.
 pub async fn next_staged(db: &Db, model: &str) -> Result<Option<(Id, Id)>> {
@@ -81,16 +73,16 @@ pub async fn next_staged(db: &Db, model: &str) -> Result<Option<(Id, Id)>> {
 
 /// Puts the new vectors by `model` of an enrollment in the place of the old ones.
 pub async fn switch(tx: &mut Tx, account: Id, enrollment: Id, model: &str, now: Micros) -> Result<()> {
-    let text = "select b.id, b.position, b.quality, b.image_key, r.vector from embeddings b \
+    let text = "select b.id, b.position, b.quality, r.vector from embeddings b \
                 join reembeddings r on r.embedding_id = b.id \
                 where b.account_id = $1 and b.enrollment_id = $2 and r.model = $3";
     let rows: Vec<StagedRow> = sql!(fetch_all, tx, text, account, enrollment, model)?;
     let key = data_keys::of(tx, account).await?;
-    for (id, position, quality, image_key, vector) in rows {
+    for (id, position, quality, vector) in rows {
         let vector = key.open(Sealed::Reembedding, id, &vector)?;
         // The new vector goes with the old row.
         sql!(execute, tx, "delete from embeddings where account_id = $1 and id = $2", account, id)?;
-        let new = NewEmbedding { id, model: model.to_owned(), vector, quality, image_key };
+        let new = NewEmbedding { id, model: model.to_owned(), vector, quality };
         embeddings::insert_from(tx, account, enrollment, position, &[new], now).await?;
     }
     collections::record_change(tx, account, None, enrollment, collections::Change::Loses, now).await?;

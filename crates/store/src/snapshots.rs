@@ -16,8 +16,6 @@ pub struct Snapshot {
     pub class: String,
     /// The confidence of that class, [0, 1].
     pub score: f64,
-    /// The key of the kept image, if there is one.
-    pub image_key: Option<String>,
     /// When it was made.
     pub created: Micros,
 }
@@ -31,8 +29,6 @@ pub struct NewSnapshot<'a> {
     pub class: &'a str,
     /// The confidence of that class, [0, 1].
     pub score: f64,
-    /// The key of the kept image, if there is one.
-    pub image_key: Option<&'a str>,
 }
 
 /// Stores a check.
@@ -40,9 +36,9 @@ pub struct NewSnapshot<'a> {
 /// # Errors
 /// [`Error::Conflict`] if the id is there already.
 pub async fn insert(tx: &mut Tx, account: Id, new: &NewSnapshot<'_>, now: Micros) -> Result<()> {
-    let text = "insert into snapshots (id, account_id, class, score, image_key, created) \
-                values ($1, $2, $3, $4, $5, $6)";
-    sql!(execute, tx, text, new.id, account, new.class, new.score, new.image_key, now)?;
+    let text = "insert into snapshots (id, account_id, class, score, created) \
+                values ($1, $2, $3, $4, $5)";
+    sql!(execute, tx, text, new.id, account, new.class, new.score, now)?;
     Ok(())
 }
 
@@ -52,8 +48,8 @@ pub async fn insert(tx: &mut Tx, account: Id, new: &NewSnapshot<'_>, now: Micros
 /// [`Error::NotFound`].
 pub async fn by_id(db: &Db, account: Id, id: Id) -> Result<Snapshot> {
     let mut conn = db.read().await?;
-    let text = "select class, score, image_key, created from snapshots where account_id = $1 and id = $2";
-    let row: Option<(String, f64, Option<String>, Micros)> = sql!(fetch_optional, &mut conn, text, account, id)?;
-    let (class, score, image_key, created) = row.ok_or(Error::NotFound { kind: Kind::Snapshot, id })?;
-    Ok(Snapshot { id, account_id: account, class, score, image_key, created })
+    let text = "select class, score, created from snapshots where account_id = $1 and id = $2";
+    let row: Option<(String, f64, Micros)> = sql!(fetch_optional, &mut conn, text, account, id)?;
+    let (class, score, created) = row.ok_or(Error::NotFound { kind: Kind::Snapshot, id })?;
+    Ok(Snapshot { id, account_id: account, class, score, created })
 }

@@ -10,6 +10,7 @@ use anyhow::bail;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use vultus_store::keys::{ApiKey, NewApiKey};
+use vultus_store::settings::Settings;
 use vultus_store::{Db, Id, Kind, accounts};
 use zeroize::Zeroizing;
 
@@ -131,9 +132,9 @@ async fn insert(db: &Db, keyring: &Keyring, new: &NewKey<'_>, id: Id, text: &str
 pub async fn authenticate(db: &Db, keyring: &Keyring, text: &str) -> Result<Principal, Error> {
     let text = text.trim();
     let found = if is_key(text) { find(db, keyring, text).await? } else { None };
-    let key = found.ok_or(Error::Unauthorized(KeyProblem::Unknown))?;
+    let (key, settings) = found.ok_or(Error::Unauthorized(KeyProblem::Unknown))?;
     let age = keyring.verify(PURPOSE, text.as_bytes(), &key.hash);
-    let caller = admit(&key, age, clock::now_us())?;
+    let caller = admit(&key, settings, age, clock::now_us())?;
     if age == Some(Age::Former) {
         // The key is good already; when this fails, its next use tries again.
         match keep_under_current(db, &caller, &keyring.tag(PURPOSE, text.as_bytes())).await {
@@ -146,10 +147,10 @@ pub async fn authenticate(db: &Db, keyring: &Keyring, text: &str) -> Result<Prin
 
 /// The key with this text, under whichever secret it was made. The search is by a keyed hash: its time says nothing about the texts
 /// of other keys.
-async fn find(db: &Db, keyring: &Keyring, text: &str) -> vultus_store::Result<Option<ApiKey>> {
+async fn find(db: &Db, keyring: &Keyring, text: &str) -> vultus_store::Result<Option<(ApiKey, Settings)>> {
     for hash in keyring.tags(PURPOSE, text.as_bytes()) {
-        if let Some(key) = vultus_store::keys::by_hash(db, &hash).await? {
-            return Ok(Some(key));
+        if let Some(found) = vultus_store::keys::by_hash(db, &hash).await? {
+            return Ok(Some(found));
         }
     }
     Ok(None)
@@ -168,7 +169,7 @@ fn is_key(text: &str) -> bool {
 
 /// Whether the bearer of a key is let in. `age` is that of the secret under which the bearer's text gives the stored hash,
 /// if there is one: a wrong text never learns that a key is revoked or expired.
-fn admit(key: &ApiKey, age: Option<Age>, now: i64) -> Result<Principal, Error> {
+fn admit(key: &ApiKey, settings: Settings, age: Option<Age>, now: i64) -> Result<Principal, Error> {
     let problem = if age.is_none() {
         KeyProblem::Unknown
     } else if key.revoked.is_some() {
@@ -179,7 +180,7 @@ fn admit(key: &ApiKey, age: Option<Age>, now: i64) -> Result<Principal, Error> {
         let scopes = key.scopes.split_whitespace().filter_map(|name| name.parse().ok()).collect();
         // A form of a newer version counts as the usual one.
         let answers = key.answers.parse().unwrap_or_default();
-        return Ok(Principal { account: key.account_id, key: key.id, test: key.test, answers, scopes });
+        return Ok(Principal { account: key.account_id, key: key.id, test: key.test, answers, settings, scopes });
     };
     Err(Error::Unauthorized(problem))
 }
@@ -212,16 +213,22 @@ mod tests {
 
     #[test]
     fn a_wrong_text_does_not_learn_why_a_key_is_refused() {
-        assert_eq!(problem(admit(&key(None, Some(5)), Some(Age::Current), 10)), KeyProblem::Revoked);
-        assert_eq!(problem(admit(&key(Some(10), None), Some(Age::Current), 10)), KeyProblem::Expired);
+        assert_eq!(
+            problem(admit(&key(None, Some(5)), Settings::default(), Some(Age::Current), 10)),
+            KeyProblem::Revoked
+        );
+        assert_eq!(
+            problem(admit(&key(Some(10), None), Settings::default(), Some(Age::Current), 10)),
+            KeyProblem::Expired
+        );
         for refused in [key(None, Some(5)), key(Some(10), None), key(None, None)] {
-            assert_eq!(problem(admit(&refused, None, 10)), KeyProblem::Unknown);
+            assert_eq!(problem(admit(&refused, Settings::default(), None, 10)), KeyProblem::Unknown);
         }
     }
 
     #[test]
     fn a_good_key_has_its_scopes_and_no_others() {
-        let caller = admit(&key(Some(11), None), Some(Age::Current), 10).unwrap();
+        let caller = admit(&key(Some(11), None), Settings::default(), Some(Age::Current), 10).unwrap();
         assert!(caller.require(Scope::Detect).is_ok());
         assert!(caller.require(Scope::EnrollmentsRead).is_ok());
         let refused = caller.require(Scope::EnrollmentsWrite).unwrap_err();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use vultus_store::Id;
+use vultus_store::settings::Settings;
 
 use crate::error::Error;
 
@@ -120,6 +121,8 @@ pub struct Principal {
     pub test: bool,
     /// The form of the answers that it gets.
     pub answers: Answers,
+    /// What the account has set for itself.
+    pub settings: Settings,
     pub(super) scopes: Vec<Scope>,
 }
 

@@ -1,5 +1,6 @@
 //! The command line. `vultus --help` and `vultus COMMAND --help` are its reference.
 
+pub mod accounts;
 pub mod collections;
 pub mod keys;
 pub mod lists;
@@ -41,6 +42,8 @@ enum Command {
     Worker(Box<worker::Args>),
     /// Create, list and revoke API keys. Works while the server runs.
     Keys(keys::Args),
+    /// List accounts and change their settings. Works while the server runs.
+    Accounts(accounts::Args),
     /// List collections and move them between servers. Works while the server runs.
     Collections(collections::Args),
     /// Check and repair the vectors that PostgreSQL or Milvus searches. Works while the server runs.
@@ -65,6 +68,7 @@ impl Cli {
             Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
             Command::Worker(args) => runtime()?.block_on(worker::run(*args)),
             Command::Keys(args) => runtime()?.block_on(keys::run(args)),
+            Command::Accounts(args) => runtime()?.block_on(accounts::run(args)),
             Command::Collections(args) => runtime()?.block_on(collections::run(args)),
             Command::Vectors(args) => runtime()?.block_on(vectors::run(args)),
             Command::Reembed(args) => runtime()?.block_on(reembed::run(*args)),

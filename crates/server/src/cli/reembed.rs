@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use vultus_store::reembeddings::{self, Pending, Progress};
+use vultus_store::blobs::Key;
+use vultus_store::reembeddings::{self, Progress};
 use vultus_store::{Db, Id};
 
 use super::print;
@@ -17,6 +18,7 @@ use crate::flows::enroll::embed_dominant;
 use crate::model::Model;
 use crate::origin::Origin;
 use crate::pools::{Engine, Pool, faces};
+use crate::seal::Refusal;
 
 /// Embeddings to read from the database at a time.
 const BATCH: u32 = 500;
@@ -36,13 +38,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut config = args.config;
     // Nobody else asks for these threads.
     config.fairness.account_share = 1.0;
-    let db = super::open(&config.data).await?;
+    let (db, keyring) = super::open_with_keyring(&config.data).await?;
     let model = Model::configured(&config.data)?.name;
     if args.switch {
         return switch(&db, &model).await;
     }
     let engines = Arc::new(faces::start(&config)?);
-    let result = gather(&db, &config, &model, &engines).await;
+    let blobs = Blobs::open(&config, db.clone(), keyring)?;
+    let result = gather(&db, &blobs, &model, &engines, config.engine.threads()).await;
     tokio::task::spawn_blocking(move || engines.stop()).await?;
     let unusable = result?;
     let Progress { staged, lost, .. } = reembeddings::progress(&db, &model).await?;
@@ -54,28 +57,41 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// Makes the new vectors. Returns the number of images that could not be used.
-async fn gather(db: &Db, config: &Config, model: &str, engines: &Arc<Pool<Engine>>) -> anyhow::Result<usize> {
+async fn gather(
+    db: &Db,
+    blobs: &Blobs,
+    model: &str,
+    engines: &Arc<Pool<Engine>>,
+    threads: usize,
+) -> anyhow::Result<usize> {
     if let Err(reason) = engines.loaded().await {
         bail!("cannot load the models: {reason}");
     }
-    let blobs = Blobs::open(config)?;
-    let threads = config.engine.threads();
+    blobs.seal_plain().await?;
     let (mut after, mut unusable): (Option<Id>, usize) = (None, 0);
     loop {
         let batch = reembeddings::pending(db, model, after, BATCH).await?;
         let Some(last) = batch.last() else { return Ok(unusable) };
         after = Some(last.id);
-        let work = futures_util::stream::iter(batch).map(|pending| one(db, &blobs, engines, pending, model));
+        let work = futures_util::stream::iter(batch).map(|image| one(db, blobs, engines, image, model));
         let done: Vec<bool> = work.buffer_unordered(2 * threads).try_collect().await?;
         unusable += done.iter().filter(|usable| !**usable).count();
     }
 }
 
 /// Makes the new vector of one embedding. Returns false if its image cannot be used.
-async fn one(db: &Db, blobs: &Blobs, engines: &Pool<Engine>, pending: Pending, model: &str) -> anyhow::Result<bool> {
-    let Some(image) = blobs.get(&pending.image_key).await? else { return Ok(false) };
-    let origin = Origin::own(pending.account_id);
-    let picture = Picture::new(None, image, origin.clone(), None);
+async fn one(db: &Db, blobs: &Blobs, engines: &Pool<Engine>, key: Key, model: &str) -> anyhow::Result<bool> {
+    let image = match blobs.get(key).await {
+        Ok(Some(image)) => image,
+        Ok(None) => return Ok(false),
+        Err(error) if error.is::<Refusal>() => {
+            tracing::warn!(image = %key, "a kept image was damaged or put in another's place");
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    };
+    let origin = Origin::own(key.account);
+    let picture = Picture::new(None, image.into(), origin.clone(), None);
     let embed = move |engine: &mut Engine| embed_dominant(engine, &picture);
     let embedding = match engines.run(&origin, embed).await? {
         Ok(Ok((embedding, _))) => embedding,
@@ -83,8 +99,8 @@ async fn one(db: &Db, blobs: &Blobs, engines: &Pool<Engine>, pending: Pending, m
         Ok(Err(_)) | Err(Error::BadImage { .. }) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    let mut tx = db.write(pending.account_id).await?;
-    reembeddings::stage(&mut tx, pending.account_id, pending.id, model, embedding.as_slice()).await?;
+    let mut tx = db.write(key.account).await?;
+    reembeddings::stage(&mut tx, key.account, key.id, model, embedding.as_slice()).await?;
     tx.commit().await?;
     Ok(true)
 }

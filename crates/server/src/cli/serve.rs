@@ -69,7 +69,7 @@ async fn serve(
     let server = http::wire::listen::serve(listener, app.clone(), stop);
     let metrics = serve_metrics(metrics, app.clone())?;
     let failure = load_failure(app.clone());
-    let tools = Tools::new(&app.config, app.db.clone(), app.vectors.clone())?;
+    let tools = Tools::new(&app.config, app.db.clone(), app.keyring.clone(), app.vectors.clone())?;
     let worker = work.then(|| tokio::spawn(jobs::run(tools, std::future::pending())));
     let lists = lists::keep(app.screening.clone(), schedule);
     let swept = search::keep_swept(app.vectors.clone());

@@ -21,7 +21,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let (db, keyring) = open_with_keyring(&args.config.data).await?;
     let vectors = search::open(&args.config, &db, &keyring)?;
-    let tools = Tools::new(&args.config, db.clone(), vectors)?;
+    let tools = Tools::new(&args.config, db.clone(), keyring, vectors)?;
     tracing::info!("working");
     jobs::run(tools, stop).await;
     db.close().await;

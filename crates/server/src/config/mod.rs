@@ -7,6 +7,7 @@ mod http;
 mod images;
 mod lists;
 mod matching;
+mod retention;
 mod vectors;
 mod vision;
 
@@ -17,6 +18,8 @@ pub use http::Http;
 pub use images::Images;
 pub use lists::{Lists, Screening};
 pub use matching::Matching;
+pub use retention::Retention;
+pub(crate) use retention::{days, of_days};
 pub use vectors::{VectorEngine, Vectors};
 pub use vision::Vision;
 
@@ -38,6 +41,9 @@ pub struct Config {
     /// Limits of pictures, and whether the server keeps enrolled ones.
     #[command(flatten)]
     pub images: Images,
+    /// How long things are kept.
+    #[command(flatten)]
+    pub retention: Retention,
     /// How carefully the server looks at pictures.
     #[command(flatten)]
     pub vision: Vision,

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use vultus_store::blobs::{self, Key};
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, FactsUpdate, NewEnrollment};
-use vultus_store::{Id, Kind, collections, enrollments, jobs, legacy_ids};
+use vultus_store::{Id, Kind, collections, enrollments, legacy_ids};
 use vultus_vision::{Calibration, DetectSize, Dominant, Embedding, Quality, dominant};
 
 use super::duplicates::{self, NotSearched, Similar};
 use super::{Outcome, Picture, SkipReason, Skipped};
 use crate::app::{self, App};
+use crate::auth::principal::Principal;
 use crate::clock;
+use crate::config::of_days;
 use crate::error::Error;
 use crate::origin::Origin;
 use crate::pools::Engine;
@@ -62,7 +65,13 @@ struct Assessed {
 ///
 /// # Errors
 /// [`Error::Store`] for an unknown enrollment or collection, and what [`Picture::decode`] and the engine give.
-pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>) -> Result<Outcome<Enrolled>, Error> {
+pub async fn run(
+    app: &App,
+    caller: &Principal,
+    target: Target,
+    pictures: Vec<Picture>,
+) -> Result<Outcome<Enrolled>, Error> {
+    let account = caller.account;
     let Some(Picture { origin, .. }) = pictures.first() else { return Ok(Outcome::NoFace(Vec::new())) };
     let origin = origin.clone();
     check_target(app, account, &target, pictures.len()).await?;
@@ -82,11 +91,10 @@ pub async fn run(app: &App, account: Id, target: Target, pictures: Vec<Picture>)
         }
         _ => Ok(Vec::new()),
     };
-    if app.config.images.keep_images {
-        keep(app, account, &mut rows, pictures).await?;
-    }
+    let wanted = caller.settings.keep_images.unwrap_or(app.config.images.keep_images);
+    let images = if wanted { keep(app, account, &rows, pictures).await? } else { Vec::new() };
     origin.presence.check()?;
-    let id = store(app, account, target, rows).await?;
+    let id = store(app, caller, target, rows, &images).await?;
     Ok(Outcome::Done(Enrolled { id, added, skipped, similar }))
 }
 
@@ -169,26 +177,35 @@ fn row(model: &str, face: &Usable) -> Result<NewEmbedding, Error> {
         model: model.to_owned(),
         vector: face.embedding.as_slice().to_vec(),
         quality: Some(quality.to_string()),
-        image_key: None,
     })
 }
 
-/// Keeps the pictures of the rows.
-async fn keep(app: &App, account: Id, rows: &mut [NewEmbedding], pictures: Vec<Picture>) -> Result<(), Error> {
+/// Keeps the pictures of the rows. Gives the keys under which they are.
+async fn keep(app: &App, account: Id, rows: &[NewEmbedding], pictures: Vec<Picture>) -> Result<Vec<Key>, Error> {
     // If the rows are not stored in the end, for whatever reason, the pictures go when this request no longer runs.
     let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
     let longest = app.config.http.request_timeout + Duration::from_mins(1);
     let mut tx = app.db.write(account).await?;
-    jobs::remove_images_at(&mut tx, account, &ids, clock::now_us() + longest.as_micros() as i64).await?;
+    let until = clock::now_us() + longest.as_micros() as i64;
+    blobs::reserve(&mut tx, account, blobs::Kind::Image, &ids, until).await?;
     tx.commit().await?;
-    for (row, picture) in rows.iter_mut().zip(pictures) {
-        row.image_key = Some(app.blobs.put(account, row.id, picture.bytes.clone()).await?);
+    let keys: Vec<Key> = ids.into_iter().map(|id| Key { account, kind: blobs::Kind::Image, id }).collect();
+    for (key, picture) in keys.iter().zip(pictures) {
+        app.blobs.put(*key, picture.bytes.clone()).await?;
     }
-    Ok(())
+    Ok(keys)
 }
 
-async fn store(app: &App, account: Id, target: Target, rows: Vec<NewEmbedding>) -> Result<Id, Error> {
-    let now = clock::now_us();
+async fn store(
+    app: &App,
+    caller: &Principal,
+    target: Target,
+    rows: Vec<NewEmbedding>,
+    images: &[Key],
+) -> Result<Id, Error> {
+    let (account, now) = (caller.account, clock::now_us());
+    let days = caller.settings.image_days.or(app.config.retention.image_days);
+    let expires = days.map(|days| now + of_days(days).as_micros() as i64);
     let mut tx = app.db.write(account).await?;
     let id = match target {
         Target::New { facts, collection } => {
@@ -203,6 +220,9 @@ async fn store(app: &App, account: Id, target: Target, rows: Vec<NewEmbedding>) 
             id
         }
     };
+    for key in images {
+        blobs::insert(&mut tx, *key, expires, now).await?;
+    }
     tx.commit().await?;
     Ok(id)
 }

@@ -11,6 +11,7 @@ use vultus_vision::Face;
 use super::probe::{self, Probe};
 use super::{Outcome, Picture};
 use crate::app::App;
+use crate::auth::principal::Principal;
 use crate::error::Error;
 use crate::search::classifiers::PersonClassifier;
 use crate::search::{Hit, Space};
@@ -84,11 +85,12 @@ impl IdentifiedFace {
 /// [`Error::Store`] for an unknown collection, [`Error::OtherModel`], and those of the probe.
 pub async fn run(
     app: &App,
-    account: Id,
+    caller: &Principal,
     collection: Id,
     picture: Picture,
     terms: Terms,
 ) -> Result<Outcome<Identification>, Error> {
+    let account = caller.account;
     collections::state(&app.db, account, collection).await?;
     let probe = match probe::run(app, picture).await? {
         Outcome::Done(probe) => probe,
@@ -109,7 +111,8 @@ pub async fn run(
     let scored = score(&mut members, &probe, &hits, &classifier).await?;
     let judge = |(at, scored)| judge(&probe, at, scored, &classifier, state.members as usize, terms.limit);
     let mut faces: Vec<Judged> = scored.into_iter().enumerate().map(judge).collect();
-    let rule = Rule::new(&terms, state.unknowns, state.members as usize, app.config.matching.identify_threshold);
+    let default = caller.settings.identify_threshold.unwrap_or(app.config.matching.identify_threshold);
+    let rule = Rule::new(&terms, state.unknowns, state.members as usize, default);
     name(&mut faces, &rule);
     let faces: Vec<IdentifiedFace> = faces.into_iter().map(|judged| judged.face).collect();
     let people = members.facts(&shown(&faces)).await?.into_iter().collect();

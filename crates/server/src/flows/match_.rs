@@ -5,6 +5,7 @@ use vultus_store::{Id, embeddings};
 use super::probe::{self, Probe};
 use super::{Outcome, Picture};
 use crate::app::App;
+use crate::auth::principal::Principal;
 use crate::error::Error;
 
 /// How alike the probe and the enrollment are.
@@ -37,12 +38,12 @@ pub struct ComparedFace {
 /// [`Error::Store`] for an unknown enrollment, [`Error::OtherModel`], and those of the probe.
 pub async fn run(
     app: &App,
-    account: Id,
+    caller: &Principal,
     enrollment: Id,
     picture: Picture,
     threshold: Option<f64>,
 ) -> Result<Outcome<Comparison>, Error> {
-    let stored = embeddings::list(&app.db, account, enrollment).await?;
+    let stored = embeddings::list(&app.db, caller.account, enrollment).await?;
     let probe = match probe::run(app, picture).await? {
         Outcome::Done(probe) => probe,
         Outcome::NoFace(skipped) => return Ok(Outcome::NoFace(skipped)),
@@ -58,7 +59,7 @@ pub async fn run(
     Ok(Outcome::Done(Comparison {
         best: alike.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(at, _)| at),
         faces,
-        threshold: threshold.unwrap_or(app.config.matching.match_threshold),
+        threshold: threshold.or(caller.settings.match_threshold).unwrap_or(app.config.matching.match_threshold),
         count: probe.count,
         outdated: stored.len() - comparable.len(),
     }))

@@ -6,6 +6,7 @@ use vultus_vision::DetectSize;
 
 use super::{Outcome, Picture, SkipReason, Skipped};
 use crate::app::{self, App};
+use crate::auth::principal::Principal;
 use crate::clock;
 use crate::error::Error;
 
@@ -41,7 +42,7 @@ impl Judgement {
 ///
 /// # Errors
 /// [`Error::BadImage`], [`Error::Engine`], [`Error::Vision`] or [`Error::Store`].
-pub async fn run(app: &App, account: Id, picture: Picture) -> Result<Outcome<Judgement>, Error> {
+pub async fn run(app: &App, caller: &Principal, picture: Picture) -> Result<Outcome<Judgement>, Error> {
     let (field, origin) = (picture.field.clone(), picture.origin.clone());
     let judged = app.engines.run(&origin, move |engine| {
         let image = picture.decode(engine)?;
@@ -56,13 +57,12 @@ pub async fn run(app: &App, account: Id, picture: Picture) -> Result<Outcome<Jud
     let Some((liveness, faces)) = judged.await?? else {
         return Ok(Outcome::NoFace(vec![Skipped { field, reason: SkipReason::NoFace }]));
     };
-    let threshold = app.config.matching.spoof_threshold;
+    let threshold = caller.settings.spoof_threshold.unwrap_or(app.config.matching.spoof_threshold);
     let real = f64::from(liveness) >= threshold;
     let judgement = Judgement { real, liveness, threshold, faces, snapshot: app::new_id(Kind::Snapshot)? };
-    let row =
-        NewSnapshot { id: judgement.snapshot, class: judgement.class(), score: judgement.score(), image_key: None };
-    let mut tx = app.db.write(account).await?;
-    snapshots::insert(&mut tx, account, &row, clock::now_us()).await?;
+    let row = NewSnapshot { id: judgement.snapshot, class: judgement.class(), score: judgement.score() };
+    let mut tx = app.db.write(caller.account).await?;
+    snapshots::insert(&mut tx, caller.account, &row, clock::now_us()).await?;
     tx.commit().await?;
     Ok(Outcome::Done(judgement))
 }

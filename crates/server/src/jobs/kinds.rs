@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use vultus_store::blobs::{self, Key};
 use vultus_store::jobs::{Claim, Job};
 
 use super::{Tools, fit};
-use crate::blobs;
 
 /// A kind of job.
 pub(super) struct Kind {
@@ -49,7 +49,8 @@ const REMOVE_IMAGE: Kind = Kind {
     concurrency: 8,
     per_account: 4,
     run: |tools, claim| {
-        async { tools.blobs.remove(&[blobs::key(claim.account, claim.subject)]).await }.boxed()
+        let key = Key { account: claim.account, kind: blobs::Kind::Image, id: claim.subject };
+        async move { tools.blobs.remove(&[key]).await }.boxed()
     },
 };
 

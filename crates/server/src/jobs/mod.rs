@@ -13,7 +13,8 @@ use vultus_store::Db;
 pub use worker::run;
 
 use crate::blobs::Blobs;
-use crate::config::Config;
+use crate::config::{Config, Retention};
+use crate::keyring::Keyring;
 use crate::model::Model;
 use crate::search::VectorIndex;
 
@@ -30,6 +31,8 @@ pub struct Tools {
     pub model: Model,
     /// How long changes of a collection are gathered before its classifier is fitted.
     pub refit_delay: Duration,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 impl Tools {
@@ -37,8 +40,9 @@ impl Tools {
     ///
     /// # Errors
     /// When the manifest of the models cannot be read, or the configured place of images is none.
-    pub fn new(config: &Config, db: Db, vectors: Arc<dyn VectorIndex>) -> anyhow::Result<Self> {
-        let (blobs, model) = (Blobs::open(config)?, Model::configured(&config.data)?);
-        Ok(Self { db, vectors, blobs, model, refit_delay: config.matching.refit_delay })
+    pub fn new(config: &Config, db: Db, keyring: Keyring, vectors: Arc<dyn VectorIndex>) -> anyhow::Result<Self> {
+        let (blobs, model) = (Blobs::open(config, db.clone(), keyring)?, Model::configured(&config.data)?);
+        let (refit_delay, retention) = (config.matching.refit_delay, config.retention.clone());
+        Ok(Self { db, vectors, blobs, model, refit_delay, retention })
     }
 }

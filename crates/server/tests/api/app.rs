@@ -19,9 +19,10 @@ use vultus::config::Config;
 use vultus::jobs::{self, Tools};
 use vultus::pools::{Engine, Pool, faces};
 use vultus::{http, keyring, seal, tls};
-use vultus_store::Db;
+use vultus_store::settings::Settings;
+use vultus_store::{Db, Id};
 
-use crate::database::Database;
+use crate::database::{Database, run_sql};
 
 /// A running server with an empty database and a key for everything.
 pub struct TestApp {
@@ -84,9 +85,14 @@ impl TestApp {
     /// A server that does its jobs.
     pub async fn with_worker(change: impl FnOnce(&mut Config)) -> Self {
         let mut app = Self::with(change).await;
-        let tools = Tools::new(&app.app.config, app.app.db.clone(), app.app.vectors.clone()).unwrap();
+        let tools = app.tools();
         app.worker = Some(tokio::spawn(jobs::run(tools, std::future::pending())));
         app
+    }
+
+    fn tools(&self) -> Tools {
+        let App { config, db, keyring, vectors, .. } = &*self.app;
+        Tools::new(config, db.clone(), keyring.clone(), vectors.clone()).unwrap()
     }
 
     /// Waits until no job is left.
@@ -154,6 +160,23 @@ impl TestApp {
     /// A key of the test account that gets answers of this form.
     pub async fn key_for(&self, answers: Answers) -> String {
         mint(&self.app, &NewKey { answers, ..ANY_KEY }).await
+    }
+
+    /// Runs a statement on the database, as nothing but a test may.
+    pub async fn sql(&self, text: &'static str) {
+        run_sql(&self.app.config.data.database_url(), text).await;
+    }
+
+    /// Changes the settings of an account.
+    pub async fn set(&self, account: Id, settings: &Settings) {
+        let mut tx = self.app.db.write(account).await.unwrap();
+        vultus_store::settings::update(&mut tx, account, |stored| *stored = *settings).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The account of the tests.
+    pub async fn account(&self) -> Id {
+        vultus_store::accounts::list(&self.app.db).await.unwrap()[0].id
     }
 
     /// A request without a key.

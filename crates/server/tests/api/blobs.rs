@@ -15,9 +15,11 @@ use s3s::service::S3ServiceBuilder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+use vultus_store::blobs::{self, Key};
+use vultus_store::settings::Settings;
 use vultus_store::{Db, collections, jobs};
 
-use crate::app::{Reply, base64, client, reply};
+use crate::app::{Reply, TestApp, base64, client, reply};
 use crate::pictures::photo;
 use crate::start::{Server, output, until_ready, vultus};
 
@@ -111,7 +113,7 @@ async fn kept_images_go_to_the_bucket_and_leave_it_with_the_person() {
     let id = server.call(Method::POST, "/v1/enroll", body).await.ok()["data"]["enrollment_id"].clone();
     let kept = objects(&people);
     assert_eq!(kept.len(), 2);
-    assert!(kept.iter().all(|path| std::fs::read(path).unwrap() == image));
+    assert!(kept.iter().all(|path| is_sealed(&std::fs::read(path).unwrap(), &image)));
     assert!(!parent.path().join("blobs").exists(), "nothing in the data directory");
 
     let entry = server.call(Method::GET, "/v1/enroll", json!({"id": id})).await.ok()["data"][0].clone();
@@ -121,12 +123,15 @@ async fn kept_images_go_to_the_bucket_and_leave_it_with_the_person() {
     let left = objects(&people);
     assert!(left.len() == 1 && !left[0].ends_with(&embedding), "{left:?}");
 
-    // One that was kept in the folder before there was a bucket goes too.
+    // One that was kept in the folder before there was a bucket goes too, and so does one from before files were sealed.
     let former = parent.path().join("blobs").join(left[0].strip_prefix(&people).unwrap());
+    let plain = former.parent().unwrap().parent().unwrap().join(former.file_name().unwrap());
     std::fs::create_dir_all(former.parent().unwrap()).unwrap();
-    std::fs::write(&former, &image).unwrap();
+    for path in [&former, &plain] {
+        std::fs::write(path, &image).unwrap();
+    }
     server.call(Method::DELETE, "/v1/enroll", json!({"enrollment_id": id})).await.ok();
-    assert_eq!((objects(&people).len(), former.exists()), (0, false));
+    assert_eq!((objects(&people).len(), former.exists(), plain.exists()), (0, false, false));
 
     // Without the bucket nobody is enrolled, rather than somebody without the image; who is deleted is gone from the
     // bucket when it is back.
@@ -207,4 +212,94 @@ async fn a_bucket_that_refuses_the_credentials_is_no_outage() {
     let body = json!({"img0": base64(&photo("collins")), "name": "Eileen"});
     server.call(Method::POST, "/v1/enroll", body).await.problem(500, "internal");
     serving.abort();
+}
+
+/// Whether a file holds an image in a form that shows nothing of it.
+fn is_sealed(file: &[u8], image: &[u8]) -> bool {
+    let piece = &image[image.len() / 2..][..16];
+    file.len() > image.len() && !file.windows(piece.len()).any(|window| window == piece)
+}
+
+/// The images that a server keeps in its folder.
+pub fn kept_images(app: &TestApp) -> Vec<PathBuf> {
+    objects(&app.dir.path().join("blobs"))
+}
+
+/// The key of the image in a file: `blobs/ACCOUNT/image/EMBEDDING`.
+fn key_of(path: &Path) -> Key {
+    let id = |path: &Path| path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+    let folder = path.parent().unwrap();
+    assert_eq!(folder.file_name().unwrap(), "image");
+    Key { account: id(folder.parent().unwrap()), kind: blobs::Kind::Image, id: id(path) }
+}
+
+#[tokio::test]
+async fn a_kept_image_is_sealed_and_cannot_be_put_in_the_place_of_another() {
+    let app = TestApp::with(|config| config.images.keep_images = true).await;
+    let image = photo("collins");
+    app.enroll("Eileen", &image).await;
+    app.enroll("Joe", &photo("biden")).await;
+    let kept = kept_images(&app);
+    let [first, second] = kept.as_slice() else { panic!("{kept:?}") };
+    let mut opened = Vec::new();
+    for path in &kept {
+        opened.push(app.app.blobs.get(key_of(path)).await.unwrap().unwrap());
+        assert!(is_sealed(&std::fs::read(path).unwrap(), opened.last().unwrap()));
+    }
+    opened.sort();
+    let mut sent = vec![image.clone(), photo("biden")];
+    sent.sort();
+    assert!(opened == sent);
+
+    std::fs::copy(first, second).unwrap();
+    assert!(app.app.blobs.get(key_of(second)).await.is_err(), "another's face");
+    std::fs::write(second, &image).unwrap();
+    assert!(app.app.blobs.get(key_of(second)).await.is_err(), "a plain picture that somebody put there");
+}
+
+#[tokio::test]
+async fn images_of_before_files_were_sealed_are_sealed() {
+    let app = TestApp::with(|config| config.images.keep_images = true).await;
+    app.enroll("Eileen", &photo("collins")).await;
+    app.enroll("Joe", &photo("biden")).await;
+    // As a former version left it: two plain files, of which one was lost.
+    let plain = |path: &Path| path.parent().unwrap().parent().unwrap().join(path.file_name().unwrap());
+    let kept = kept_images(&app);
+    for path in &kept {
+        std::fs::remove_file(path).unwrap();
+    }
+    std::fs::write(plain(&kept[0]), photo("collins")).unwrap();
+    app.sql("update blobs set sealed = false").await;
+
+    assert_eq!(app.app.blobs.seal_plain().await.unwrap(), 1);
+    assert_eq!(kept_images(&app), [kept[0].clone()]);
+    assert_eq!(app.app.blobs.get(key_of(&kept[0])).await.unwrap().unwrap(), photo("collins"));
+    assert_eq!(app.app.blobs.seal_plain().await.unwrap(), 0);
+    assert_eq!(blobs::plain(&app.app.db, 10).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_expires_as_its_account_has_set() {
+    let app = TestApp::with_worker(|_| {}).await;
+    let account = app.account().await;
+    let mut settings = Settings { keep_images: Some(true), image_days: Some(1), ..Settings::default() };
+    app.set(account, &settings).await;
+    let joe = app.enroll("Joe", &photo("biden")).await;
+    settings.image_days = None;
+    app.set(account, &settings).await;
+    app.enroll("Eileen", &photo("collins")).await;
+    assert_eq!(kept_images(&app).len(), 2);
+    let (db, day) = (&app.app.db, 86_400_000_000);
+    let now = vultus_store::enrollments::by_id(db, account, joe.parse().unwrap()).await.unwrap().created;
+    assert_eq!(blobs::expire(db, now + day - 1_000_000, 10).await.unwrap(), 0);
+    app.sql("update blobs set expires = expires - 86400000000").await;
+    assert_eq!(blobs::expire(db, vultus::clock::now_us(), 10).await.unwrap(), 1);
+    app.jobs_done().await;
+    let left = kept_images(&app);
+    assert_eq!(left.len(), 1);
+    assert_eq!(app.app.blobs.get(key_of(&left[0])).await.unwrap().unwrap(), photo("collins"));
+    settings.keep_images = Some(false);
+    app.set(account, &settings).await;
+    app.enroll("Hannes", &photo("obama-portrait")).await;
+    assert_eq!(kept_images(&app), left);
 }

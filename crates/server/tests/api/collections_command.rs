@@ -33,7 +33,7 @@ async fn home(app: &TestApp) -> String {
 }
 
 /// A command on the data of a server.
-fn command(app: &TestApp, arguments: &[&str]) -> Command {
+pub fn command(app: &TestApp, arguments: &[&str]) -> Command {
     let mut command = vultus(app.dir.path(), arguments);
     command.env("VULTUS_DATABASE_URL", app.app.config.data.database_url());
     command
@@ -188,7 +188,7 @@ async fn people_are_taken_to_another_model_by_their_images() {
     let id = home(&app).await;
     let joe = app.enroll("Joe", &photo("biden")).await;
     let joe = app.get(&format!("/v1/enroll?enrollment_id={joe}")).await.ok()["data"][0].clone();
-    let kept = format!("blobs/{}/{}", joe["owner"].as_str().unwrap(), joe["embeddings"][0].as_str().unwrap());
+    let kept = format!("blobs/{}/image/{}", joe["owner"].as_str().unwrap(), joe["embeddings"][0].as_str().unwrap());
     std::fs::write(app.dir.path().join(kept), b"damaged").unwrap();
     let models = tempfile::tempdir().unwrap();
     other_models(models.path());

@@ -74,6 +74,17 @@ impl Lock {
     }
 }
 
+/// Runs a statement on either database.
+pub async fn run_sql(url: &str, text: &'static str) {
+    if url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    } else {
+        execute(url, text.to_owned()).await;
+    }
+}
+
 async fn execute(server: &str, text: String) {
     let mut connection = PgConnection::connect(server).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await.unwrap();

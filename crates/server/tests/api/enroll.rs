@@ -8,6 +8,7 @@ use vultus::config::VectorEngine;
 use vultus_store::{Id, Kind};
 
 use crate::app::{TestApp, base64, keys_of, skip_of};
+use crate::blobs::kept_images;
 use crate::pictures::{nobody, photo, twins};
 
 const UNKNOWN: &str = "EAGiAD2WZX8evd7hoHhg3TU";
@@ -192,10 +193,7 @@ async fn lists_can_be_filtered_and_paged() {
 
 #[tokio::test]
 async fn images_are_kept_only_if_asked_for_and_go_with_the_enrollment() {
-    let files = |app: &TestApp| {
-        let folders = std::fs::read_dir(app.dir.path().join("blobs")).into_iter().flatten();
-        folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()).count()
-    };
+    let files = |app: &TestApp| kept_images(app).len();
     let forgetful = TestApp::new().await;
     forgetful.enroll("E", &photo("collins")).await;
     assert_eq!(files(&forgetful), 0);
@@ -337,8 +335,7 @@ async fn one_embedding_can_be_deleted_with_its_image_but_not_the_last() {
     delete(&both[0]).await.ok();
     assert_eq!(embeddings().await, json!([both[1]]));
     assert_eq!(keys_of(&matches().await), ["emb0_match", "emb0_score"]);
-    let folder = std::fs::read_dir(app.dir.path().join("blobs")).unwrap().next().unwrap().unwrap();
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the image is gone");
+    assert_eq!(kept_images(&app).len(), 1, "the image is gone");
     delete(&both[0]).await.problem(410, "deleted");
     let message = delete(&both[1]).await.problem(400, "last_embedding");
     assert!(message.contains("last embedding"), "{message}");

@@ -79,7 +79,6 @@ async fn embeddings_of_another_model_are_not_compared() {
         model: "another".into(),
         vector: vec![1.0, 0.0],
         quality: None,
-        image_key: None,
     };
     let new = NewEnrollment {
         id,

@@ -202,8 +202,7 @@ async fn store(app: &TestApp, count: usize, embeddings: &[NewEmbedding]) -> Stri
 
 async fn stored_by_another_model(app: &TestApp) -> String {
     let id = vultus::app::new_id(Kind::Embedding).unwrap();
-    let embedding =
-        NewEmbedding { id, model: "another".into(), vector: vec![1.0, 0.0], quality: None, image_key: None };
+    let embedding = NewEmbedding { id, model: "another".into(), vector: vec![1.0, 0.0], quality: None };
     store(app, 1, &[embedding]).await
 }
 

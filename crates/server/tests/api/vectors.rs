@@ -50,7 +50,7 @@ fn at(degrees: f32) -> Vec<f32> {
 
 fn embedding(degrees: f32, model: &str) -> NewEmbedding {
     let (id, model, vector) = (new_id(Kind::Embedding).unwrap(), model.to_owned(), at(degrees));
-    NewEmbedding { id, model, vector, quality: None, image_key: None }
+    NewEmbedding { id, model, vector, quality: None }
 }
 
 impl World {

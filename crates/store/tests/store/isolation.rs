@@ -101,7 +101,7 @@ async fn another_account_does_not_learn_that_something_was_deleted() {
 }
 
 async fn store_snapshot(world: &World) -> Id {
-    let new = NewSnapshot { id: new_id(Kind::Snapshot), class: "fake", score: 0.578_873, image_key: None };
+    let new = NewSnapshot { id: new_id(Kind::Snapshot), class: "fake", score: 0.578_873 };
     let created = now();
     written!(world.db, world.account, snapshots::insert(&new, created)).await.unwrap();
     let stored = snapshots::by_id(&world.db, world.account, new.id).await.unwrap();

@@ -2,9 +2,9 @@ use tokio::task::JoinSet;
 use vultus_store::fits::{self, Fit};
 use vultus_store::jobs::{self, Job, Terms};
 use vultus_store::rejections::{self, NewRejection};
-use vultus_store::{Id, Kind, Micros, collections, embeddings, enrollments};
+use vultus_store::{Kind, Micros, blobs, collections};
 
-use crate::world::{MODEL, World, assert_fails, enrollment, new_id, now, on_each_database, written};
+use crate::world::{MODEL, World, assert_fails, new_id, now, on_each_database, written};
 
 const LEASE: Micros = 1_000_000;
 
@@ -86,8 +86,8 @@ async fn an_account_with_its_share_of_running_jobs_keeps_no_other_waiting() {
         };
         let (many, one) = ([(); 5].map(|()| new_id(Kind::Embedding)), new_id(Kind::Embedding));
         let due = now();
-        written!(world.db, world.account, jobs::remove_images_at(&many, due)).await.unwrap();
-        written!(world.db, world.stranger, jobs::remove_images_at(&[one], due + 1)).await.unwrap();
+        written!(world.db, world.account, blobs::reserve(blobs::Kind::Image, &many, due)).await.unwrap();
+        written!(world.db, world.stranger, blobs::reserve(blobs::Kind::Image, &[one], due + 1)).await.unwrap();
         let time = due + 2;
         let first = claim(time).await.unwrap();
         assert_eq!((first.account, claim(time).await.unwrap().account), (world.account, world.account));
@@ -196,45 +196,6 @@ async fn the_newest_rejections_are_kept_and_ask_for_a_fit() {
         assert_eq!(claim(&world).await.unwrap().subject, home);
         written!(db, account, vultus_store::enrollments::delete(ada, now())).await.unwrap();
         assert_eq!(rejections::list(db, account, home, MODEL).await.unwrap(), []);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn images_of_what_is_deleted_are_to_be_removed() {
-    on_each_database(async |world| {
-        let person = world.enroll("Ada", 3, None).await;
-        let ids: Vec<Id> =
-            embeddings::list(&world.db, world.account, person).await.unwrap().into_iter().map(|row| row.id).collect();
-        written!(world.db, world.account, embeddings::delete(person, ids[1], now())).await.unwrap();
-        let claim = async || {
-            let time = now();
-            claim_at(&world, Job::RemoveImage, time, time, time + 1000 * LEASE).await
-        };
-        let first = claim().await.unwrap();
-        assert_eq!((first.account, first.subject), (world.account, ids[1]));
-        assert_eq!(claim().await, None);
-        written!(world.db, world.account, enrollments::delete(person, now())).await.unwrap();
-        let mut others = [claim().await.unwrap().subject, claim().await.unwrap().subject];
-        others.sort_unstable();
-        assert_eq!((others, claim().await), ([ids[0], ids[2]], None));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn images_are_removed_unless_their_embeddings_are_stored() {
-    on_each_database(async |world| {
-        let new = enrollment("Ada", 2, None);
-        let lost = new_id(Kind::Embedding);
-        let ids = [new.embeddings[0].id, new.embeddings[1].id, lost];
-        let due = now();
-        written!(world.db, world.account, jobs::remove_images_at(&ids, due)).await.unwrap();
-        written!(world.db, world.account, enrollments::insert(&new, now())).await.unwrap();
-        let claim = async |due| claim_at(&world, Job::RemoveImage, due, due, due + LEASE).await;
-        assert_eq!(claim(due - 1).await, None, "the request may still run");
-        assert_eq!(claim(due).await.map(|claim| claim.subject), Some(lost));
-        assert_eq!(claim(due).await, None);
     })
     .await;
 }

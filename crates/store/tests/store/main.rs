@@ -2,6 +2,7 @@
 //! `scripts/with-postgres.sh` starts one.
 #![allow(clippy::unwrap_used)]
 
+mod blobs;
 mod collections;
 mod concurrency;
 mod data_keys;

@@ -13,7 +13,7 @@ fn at(degrees: f32, model: &str) -> NewEmbedding {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let mut vector = vec![0.0; 8];
     vector[..2].copy_from_slice(&[3.0 * cos, 3.0 * sin]);
-    NewEmbedding { id: new_id(Kind::Embedding), model: model.into(), vector, quality: None, image_key: None }
+    NewEmbedding { id: new_id(Kind::Embedding), model: model.into(), vector, quality: None }
 }
 
 async fn enroll(world: &World, collection: Id, degrees: &[f32]) -> Id {

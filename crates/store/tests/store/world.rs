@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use vultus_store::blobs::{self, Key};
 use vultus_store::embeddings::NewEmbedding;
 use vultus_store::enrollments::{Facts, FactsUpdate, NewEnrollment};
 use vultus_store::{DataKey, Db, Id, Kind, Micros, SealError, Sealer, accounts, collections, enrollments};
@@ -165,6 +166,18 @@ impl World {
         false
     }
 
+    /// Notes that the pictures of embeddings are kept. Gives their keys.
+    pub(crate) async fn keep_images(&self, embeddings: &[Id], expires: Option<Micros>) -> Vec<Key> {
+        let key = |id: &Id| Key { account: self.account, kind: blobs::Kind::Image, id: *id };
+        let keys: Vec<Key> = embeddings.iter().map(key).collect();
+        let mut tx = self.db.write(self.account).await.unwrap();
+        for key in &keys {
+            blobs::insert(&mut tx, *key, expires, now()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        keys
+    }
+
     pub(crate) async fn version(&self, collection: Id) -> i64 {
         self.state(collection).await.version
     }
@@ -188,7 +201,6 @@ pub(crate) fn embedding(mark: f32) -> NewEmbedding {
         model: MODEL.into(),
         vector: vec![mark; 8],
         quality: Some("{\"sharpness\":0.5}".into()),
-        image_key: Some(format!("image-{mark}")),
     }
 }
 

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use vultus_store::embeddings;
 use vultus_store::enrollments::{self, Facts, FactsUpdate, Filter};
+use vultus_store::{Id, embeddings};
 
 use crate::app::App;
 use crate::auth::principal::Principal;
@@ -187,7 +187,7 @@ pub(crate) async fn create(
     let (facts, collection, pictures) = input.read(read).await?;
     let collection = Reference::resolve_any(collection, &app, caller.account).await?;
     let target = Target::New { facts, collection };
-    let outcome = flows::enroll::run(&app, caller.account, target, pictures).await?;
+    let outcome = flows::enroll::run(&app, &caller, target, pictures).await?;
     Ok(answer("enrollment processed successfully", outcome))
 }
 
@@ -223,7 +223,7 @@ pub(crate) async fn update(
         return Ok(answer("enrollment updated successfully", Outcome::Done(enrolled)));
     }
     let target = Target::Existing(id, facts);
-    let outcome = flows::enroll::run(&app, caller.account, target, pictures).await?;
+    let outcome = flows::enroll::run(&app, &caller, target, pictures).await?;
     Ok(answer("enrollment updated successfully", outcome))
 }
 
@@ -327,7 +327,7 @@ fn entry(enrollment: enrollments::Enrollment) -> EnrollmentEntry {
     EnrollmentEntry {
         collection_id: enrollment.collection_id.map(|id| id.to_string()),
         created: clock::format(enrollment.created),
-        embeddings: enrollment.embeddings.iter().map(|embedding| embedding.id.to_string()).collect(),
+        embeddings: enrollment.embeddings.iter().map(Id::to_string).collect(),
         id: enrollment.id.to_string(),
         images: Vec::new(),
         name: enrollment.name,

@@ -125,7 +125,7 @@ pub(crate) async fn identify(
 ) -> Result<FaceAnswer<PerFace<IdentifyData>, IdentifyMeta>, Error> {
     let (collection, terms, img) = input.read(read).await?;
     let collection = collection.resolve(&app, caller.account).await?;
-    Ok(match flows::identify::run(&app, caller.account, collection, img, terms).await? {
+    Ok(match flows::identify::run(&app, &caller, collection, img, terms).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(identification) => answer(identification, caller.answers),
     })

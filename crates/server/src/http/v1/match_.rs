@@ -75,7 +75,7 @@ pub(crate) async fn match_(
 ) -> Result<FaceAnswer<PerFace<MatchData>, MatchMeta>, Error> {
     let (id, threshold, img) = input.read(read).await?;
     let id = id.resolve(&app, caller.account).await?;
-    Ok(match flows::match_::run(&app, caller.account, id, img, threshold).await? {
+    Ok(match flows::match_::run(&app, &caller, id, img, threshold).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(comparison) => answer(comparison, caller.answers),
     })

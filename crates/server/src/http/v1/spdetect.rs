@@ -57,7 +57,7 @@ pub(crate) async fn spdetect(
     input: Input,
 ) -> Result<FaceAnswer<SpoofData, SpoofMeta>, Error> {
     let picture = input.read(|fields| fields.picture(&IMG)).await?;
-    Ok(match flows::spoof::run(&app, caller.account, picture).await? {
+    Ok(match flows::spoof::run(&app, &caller, picture).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(judged) => FaceAnswer::done(
             "data processed successfully",

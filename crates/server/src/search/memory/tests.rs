@@ -67,7 +67,6 @@ impl World {
             model: MODEL.into(),
             vector: vector(number),
             quality: None,
-            image_key: None,
         };
         let new = NewEnrollment {
             id: new_id(Kind::Enrollment),
