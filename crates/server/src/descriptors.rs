@@ -9,6 +9,8 @@ use crate::config::Http;
 const OTHERS: u64 = 256;
 /// A server with fewer connections is of no use.
 const LEAST_CONNECTIONS: u64 = 16;
+/// How an operator raises the limit.
+pub const HOW: &str = "(`ulimit -n`, or LimitNOFILE= of its systemd unit)";
 
 /// Makes room for the connections that the options allow, and allows fewer when the system has no room for them: without a
 /// free descriptor neither the database nor a client could be reached.
@@ -16,26 +18,37 @@ const LEAST_CONNECTIONS: u64 = 16;
 /// # Errors
 /// When there is no room for a useful number; the message says what to raise.
 pub fn make_room(http: &mut Http) -> anyhow::Result<()> {
-    let others = OTHERS + http.reserved_connections as u64;
-    let wanted = (http.max_connections as u64).saturating_add(others);
-    let limit = raise(wanted);
-    if limit >= wanted {
-        return Ok(());
-    }
-    let room = limit.saturating_sub(others);
-    if room < LEAST_CONNECTIONS {
-        bail!(
-            "the system lets this process open {limit} files, too few to serve: allow at least {wanted} (`ulimit -n`, or \
-             LimitNOFILE= of its systemd unit)"
+    let room = room(http)?;
+    if room < http.max_connections {
+        tracing::warn!(
+            "--max-connections is {room} and not {}, because the system lets this process open {} files: allow {} {HOW}",
+            http.max_connections,
+            limit(),
+            wanted(http),
         );
+        http.max_connections = room;
     }
-    tracing::warn!(
-        "--max-connections is {room} and not {}, because the system lets this process open {limit} files: allow {wanted} \
-         (`ulimit -n`, or LimitNOFILE= of its systemd unit)",
-        http.max_connections,
-    );
-    http.max_connections = room as usize;
     Ok(())
+}
+
+/// The connections for which there is room, at most those that the options allow. Raises the limit as far as it needs.
+///
+/// # Errors
+/// As [`make_room`].
+pub fn room(http: &Http) -> anyhow::Result<usize> {
+    let wanted = wanted(http);
+    let limit = raise(wanted);
+    let missing = wanted.saturating_sub(limit);
+    let room = (http.max_connections as u64).saturating_sub(missing);
+    if missing > 0 && room < LEAST_CONNECTIONS {
+        bail!("the system lets this process open {limit} files, too few to serve: allow at least {wanted} {HOW}");
+    }
+    Ok(room as usize)
+}
+
+/// The descriptors that the options need.
+pub fn wanted(http: &Http) -> u64 {
+    (http.max_connections as u64).saturating_add(OTHERS + http.reserved_connections as u64)
 }
 
 /// The number of descriptors that the process may have open.

@@ -11,7 +11,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-pub use files::load;
+pub use files::{existing, load};
 
 /// Length of a secret in a file, and least length of a configured one, in bytes.
 pub const SECRET_BYTES: usize = 32;

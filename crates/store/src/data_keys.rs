@@ -141,9 +141,12 @@ async fn wrapped(handle: &mut impl Handle, account: Id) -> Result<Option<Vec<u8>
 /// # Errors
 /// Only those of the database.
 pub async fn list(db: &Db) -> Result<Vec<Wrapped>> {
-    let mut conn = db.read().await?;
+    all(&mut db.read().await?).await
+}
+
+pub(crate) async fn all(handle: &mut impl Handle) -> Result<Vec<Wrapped>> {
     let rows: Vec<(Id, Vec<u8>)> =
-        sql!(fetch_all, &mut conn, "select account_id, wrapped from data_keys order by account_id")?;
+        sql!(fetch_all, handle, "select account_id, wrapped from data_keys order by account_id")?;
     Ok(rows.into_iter().map(|(account_id, wrapped)| Wrapped { account_id, wrapped }).collect())
 }
 

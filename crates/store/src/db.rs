@@ -20,7 +20,7 @@ use crate::ids::{Id, Micros};
 use crate::tx::{Backend, Conn, Handle as _, Tx, begin};
 
 /// The server answers 503 before most clients give up.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a writer in another process, such as the command line.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
@@ -85,19 +85,13 @@ impl Db {
     }
 
     async fn open(url: &str, may_be_empty: bool) -> Result<Db> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            Self::open_sqlite(path.strip_prefix("//").unwrap_or(path), may_be_empty).await
-        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            Self::connect_postgres(url, may_be_empty).await
-        } else {
-            Err(Error::Url("this is not the address of a database"))
+        match Address::parse(url)? {
+            Backend::Sqlite(path) => Self::open_sqlite(path, may_be_empty).await,
+            Backend::Postgres(options) => Self::connect_postgres(*options, may_be_empty).await,
         }
     }
 
     async fn open_sqlite(path: &str, may_be_empty: bool) -> Result<Db> {
-        if path.is_empty() || path == ":memory:" {
-            return Err(Error::Url("SQLite needs a file"));
-        }
         // Before SQLite opens it, which removes the log of an empty file.
         if !may_be_empty && std::fs::metadata(path).map_or(0, |file| file.len()) == 0 {
             return Err(Error::Empty);
@@ -136,9 +130,7 @@ impl Db {
         Ok(Db { pools: Backend::Sqlite(SqlitePools { writer, readers }), sealer: None, written: Arc::default() })
     }
 
-    async fn connect_postgres(url: &str, may_be_empty: bool) -> Result<Db> {
-        let options: PgConnectOptions =
-            url.parse().map_err(|_| Error::Url("this PostgreSQL address cannot be read"))?;
+    async fn connect_postgres(options: PgConnectOptions, may_be_empty: bool) -> Result<Db> {
         let work = PgPoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .max_connections(POSTGRES_CONNECTIONS)
@@ -324,9 +316,29 @@ impl fmt::Debug for Db {
     }
 }
 
+/// Where a database is: the path of a file, or how to reach a server.
+pub(crate) type Address<'a> = Backend<&'a str, Box<PgConnectOptions>>;
+
+impl<'a> Address<'a> {
+    /// Reads an address as [`Db::connect`] takes it.
+    pub(crate) fn parse(url: &'a str) -> Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return match path.strip_prefix("//").unwrap_or(path) {
+                "" | ":memory:" => Err(Error::Url("SQLite needs a file")),
+                path => Ok(Backend::Sqlite(path)),
+            };
+        }
+        if !url.starts_with("postgres:") && !url.starts_with("postgresql:") {
+            return Err(Error::Url("this is not the address of a database"));
+        }
+        let options = url.parse().map_err(|_| Error::Url("this PostgreSQL address cannot be read"))?;
+        Ok(Backend::Postgres(Box::new(options)))
+    }
+}
+
 /// A file of `migrations/`: its number, name and text.
 type File = (i64, &'static str, &'static str);
-const FILES: &[File] = &[
+pub(crate) const FILES: &[File] = &[
     (1, "initial", include_str!("../migrations/0001_initial.sql")),
     (3, "data_keys", include_str!("../migrations/0003_data_keys.sql")),
     (7, "heartbeats", include_str!("../migrations/0007_heartbeats.sql")),

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod collections;
+pub mod doctor;
 pub mod keys;
 pub mod lists;
 mod log;
@@ -54,6 +55,8 @@ enum Command {
     Models(models::Args),
     /// Pull, import, list and search sanctions lists. Works while the server runs.
     Lists(lists::Args),
+    /// Check everything that a server needs, and say what to do. Changes nothing. Takes the options of `serve`.
+    Doctor(Box<doctor::Args>),
 }
 
 impl Cli {
@@ -74,6 +77,7 @@ impl Cli {
             Command::Reembed(args) => runtime()?.block_on(reembed::run(*args)),
             Command::Models(args) => models::run(args),
             Command::Lists(args) => runtime()?.block_on(lists::run(args)),
+            Command::Doctor(args) => runtime()?.block_on(doctor::run(*args)),
         }
     }
 }

@@ -17,18 +17,40 @@ use crate::random::random_bytes;
 /// # Errors
 /// When a secret is too short, damaged or lost, or a file cannot be read or written; the message says what to do.
 pub fn load(data: &Data, api_keys: u64) -> anyhow::Result<Keyring> {
+    let Found { current, former } = find(data)?;
+    let current = match current {
+        Some(secret) => secret,
+        None if api_keys > 0 && former.is_empty() => bail!(lost(&data.secret_file(), api_keys)),
+        None => make(&data.secret_file())?,
+    };
+    Ok(Keyring::new(current, former))
+}
+
+/// The secrets that exist, and makes none: `None` where there is neither one in force nor a former one.
+///
+/// # Errors
+/// When a secret is too short or damaged, or a file cannot be read.
+pub fn existing(data: &Data) -> anyhow::Result<Option<Keyring>> {
+    let Found { current, mut former } = find(data)?;
+    Ok(current.or_else(|| former.pop()).map(|current| Keyring::new(current, former)))
+}
+
+/// The secrets that exist.
+struct Found {
+    /// The one in force.
+    current: Option<Vec<u8>>,
+    former: Vec<Vec<u8>>,
+}
+
+fn find(data: &Data) -> anyhow::Result<Found> {
     let former = data.former_secrets.iter().map(|text| configured(text, "VULTUS_FORMER_SECRET"));
     let mut former = former.collect::<anyhow::Result<Vec<_>>>()?;
     former.extend(read(&data.former_secret_file())?);
     let current = match &data.secret {
-        Some(text) => configured(text, "VULTUS_SECRET")?,
-        None => match read(&data.secret_file())? {
-            Some(secret) => secret,
-            None if api_keys > 0 && former.is_empty() => bail!(lost(&data.secret_file(), api_keys)),
-            None => make(&data.secret_file())?,
-        },
+        Some(text) => Some(configured(text, "VULTUS_SECRET")?),
+        None => read(&data.secret_file())?,
     };
-    Ok(Keyring::new(current, former))
+    Ok(Found { current, former })
 }
 
 fn configured(text: &str, name: &str) -> anyhow::Result<Vec<u8>> {

@@ -13,6 +13,7 @@ mod connections;
 mod contract;
 mod database;
 mod descriptors;
+mod doctor;
 mod durability;
 mod enroll;
 mod facedetect;

@@ -63,7 +63,7 @@ impl Models {
     /// # Errors
     /// [`Error::Incomplete`] lists what is missing or damaged and the command that fetches it; [`Error::Manifest`].
     pub fn open(dir: &Path) -> Result<Models, Error> {
-        Self::checked(dir, Hashes::remembered(dir))
+        Self::remembering(dir, Hashes::remembered(dir))
     }
 
     /// As [`Models::open`], and hashes every file: also one that is damaged on the disk without having been written to.
@@ -71,15 +71,28 @@ impl Models {
     /// # Errors
     /// As [`Models::open`].
     pub fn open_hashing(dir: &Path) -> Result<Models, Error> {
-        Self::checked(dir, Hashes::default())
+        Self::remembering(dir, Hashes::default())
     }
 
-    fn checked(dir: &Path, mut hashes: Hashes) -> Result<Models, Error> {
+    /// As [`Models::open_hashing`], but remembers no hashes: nothing in the directory changes.
+    ///
+    /// # Errors
+    /// As [`Models::open`].
+    pub fn inspect(dir: &Path) -> Result<Models, Error> {
+        Self::checked(dir, &mut Hashes::default())
+    }
+
+    fn remembering(dir: &Path, mut hashes: Hashes) -> Result<Models, Error> {
+        let models = Self::checked(dir, &mut hashes);
+        hashes.remember(dir);
+        models
+    }
+
+    fn checked(dir: &Path, hashes: &mut Hashes) -> Result<Models, Error> {
         let manifest = Models::manifest(dir)?;
         let needed = |entry: &&FileEntry| entry.role != Role::Runtime || dir.join(&entry.file).exists();
         let problems: Vec<String> =
             manifest.for_this_machine().filter(needed).filter_map(|entry| hashes.problem(dir, entry)).collect();
-        hashes.remember(dir);
         if problems.is_empty() {
             Ok(Models { dir: dir.to_owned(), manifest })
         } else {
