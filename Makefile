@@ -9,9 +9,9 @@ FUZZ_SECONDS := 60
 export VULTUS_MODELS_DIR := $(abspath $(MODELS))
 export PATH := $(abspath $(TOOLS))/bin:$(PATH)
 
-.PHONY: test fmt clippy doc deny unused unit suites test-milvus milvus-suites models bench fuzz
+.PHONY: test fmt clippy doc deny unused unit suites conformance test-milvus milvus-suites models bench fuzz
 
-test: fmt clippy doc deny unused unit
+test: fmt clippy doc deny unused unit conformance
 	@echo "all checks passed"
 
 fmt:
@@ -49,6 +49,11 @@ unit: models
 suites:
 	cargo test --workspace --locked
 	TEST_DATABASE=postgres cargo test --workspace --locked --test api
+
+# Compares the answers of a server with openapi.json.
+conformance: models
+	cargo build -p vultus --locked
+	scripts/schemathesis.py
 
 # The API tests with Milvus as the vector engine, on PostgreSQL. Installs and starts both, unless TEST_MILVUS_URL names a Milvus.
 test-milvus: models

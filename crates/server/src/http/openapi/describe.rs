@@ -102,33 +102,41 @@ fn required(parameter: &Parameter) -> Required {
     if parameter.required { Required::True } else { Required::False }
 }
 
-/// The object of a JSON body. Where pictures are required, at least one of the named ones has to be there.
+/// The object of a JSON body. Where there are pictures, at least one of the named ones has to be there; or where they may be
+/// absent, something else that may be absent.
 fn body(endpoint: &Endpoint) -> Schema {
     let mut object = ObjectBuilder::new();
-    let mut any_picture = AnyOfBuilder::new();
-    let mut needs_picture = false;
+    let mut alternatives = AnyOfBuilder::new();
+    let pictures = endpoint.parameters.iter().find(|parameter| matches!(parameter.kind, Kind::Pictures));
     for parameter in endpoint.parameters.iter().filter(|parameter| endpoint.in_body(parameter)) {
         let described = schema(parameter, Some(description(parameter)));
-        let Kind::Pictures = parameter.kind else {
-            object = object.property(parameter.name, described);
-            if parameter.required {
-                object = object.required(parameter.name);
+        if let Kind::Pictures = parameter.kind {
+            object = object.property("img0", described);
+            alternatives = alternatives.item(with("img0", parameter));
+            for number in 1..NAMED_PICTURES {
+                let name = format!("img{number}");
+                alternatives = alternatives.item(with(&name, parameter));
+                object = object.property(name, schema(parameter, None));
             }
             continue;
-        };
-        needs_picture |= parameter.required;
-        object = object.property("img0", described);
-        any_picture = any_picture.item(ObjectBuilder::new().schema_type(SchemaType::AnyValue).required("img0"));
-        for number in 1..NAMED_PICTURES {
-            let name = format!("img{number}");
-            any_picture = any_picture.item(ObjectBuilder::new().schema_type(SchemaType::AnyValue).required(&name));
-            object = object.property(name, schema(parameter, None));
+        }
+        object = object.property(parameter.name, described);
+        if parameter.required {
+            object = object.required(parameter.name);
+        } else if pictures.is_some_and(|pictures| !pictures.required) {
+            alternatives = alternatives.item(with(parameter.name, parameter));
         }
     }
-    if needs_picture {
-        return AllOfBuilder::new().item(object).item(any_picture).build().into();
+    match pictures {
+        Some(_) => AllOfBuilder::new().item(object).item(alternatives).build().into(),
+        None => object.build().into(),
     }
-    object.build().into()
+}
+
+/// Any object with this member, which is not `null`.
+fn with(name: &str, parameter: &Parameter) -> ObjectBuilder {
+    let value = ObjectBuilder::new().schema_type(schema_type(types(parameter.kind).to_vec()));
+    ObjectBuilder::new().schema_type(SchemaType::AnyValue).property(name, value).required(name)
 }
 
 fn description(parameter: &Parameter) -> String {
@@ -138,36 +146,52 @@ fn description(parameter: &Parameter) -> String {
     }
 }
 
-/// The values of a parameter. One that may be absent may also be `null`.
+/// The values of a parameter. One that may be absent may also be `null`, or if it is an id, empty.
 fn schema(parameter: &Parameter, description: Option<String>) -> RefOr<Schema> {
     let text = || ObjectBuilder::new();
-    let (kinds, object): (&[Type], _) = match parameter.kind {
+    let least = parameter.required.then_some(1);
+    let object = match parameter.kind {
         Kind::Picture | Kind::Pictures => {
-            (&[Type::String], text().min_length(Some(1)).content_encoding("base64").content_media_type("image/*"))
+            text().min_length(Some(1)).content_encoding("base64").content_media_type("image/*")
         }
         Kind::Label => {
             let pattern = if parameter.required { VISIBLE_TEXT } else { PLAIN_TEXT };
-            let label = text().max_length(Some(MAX_LABEL_CHARS)).pattern(Some(pattern));
-            (&[Type::String], label.min_length(parameter.required.then_some(1)))
+            text().min_length(least).max_length(Some(MAX_LABEL_CHARS)).pattern(Some(pattern))
         }
-        Kind::Id(_) | Kind::Cursor(_) => (&[Type::String], text().min_length(Some(1)).max_length(Some(MAX_TEXT_CHARS))),
-        Kind::LegacyId => (&[Type::String], text().max_length(Some(MAX_TEXT_CHARS)).pattern(Some(UNRESERVED))),
-        Kind::Switch => (&[Type::Boolean, Type::Integer, Type::String], text().enum_values(Some(switch_words()))),
-        Kind::Score => (&[Type::Number], text().minimum(Some(0)).maximum(Some(1))),
-        Kind::Rate => (&[Type::Number], text().exclusive_minimum(Some(0)).maximum(Some(MAX_RATE))),
-        Kind::Count { most } => (&[Type::Integer], text().minimum(Some(1)).maximum(Some(most as usize))),
-        Kind::Object => (&[Type::Object], text()),
+        Kind::Id(_) | Kind::Cursor(_) => text().min_length(least).max_length(Some(MAX_TEXT_CHARS)),
+        Kind::LegacyId => text().max_length(Some(MAX_TEXT_CHARS)).pattern(Some(UNRESERVED)),
+        Kind::Switch => text().enum_values(Some(switch_words())),
+        Kind::Score => text().minimum(Some(0)).maximum(Some(1)),
+        Kind::Rate => text().exclusive_minimum(Some(0)).maximum(Some(MAX_RATE)),
+        Kind::Count { most } => text().minimum(Some(1)).maximum(Some(most as usize)),
+        Kind::Object => text(),
     };
-    let mut kinds = kinds.to_vec();
-    if !parameter.required {
-        kinds.push(Type::Null);
+    let mut types = types(parameter.kind).to_vec();
+    // Of several pictures, one that is `null` is absent.
+    if !parameter.required || matches!(parameter.kind, Kind::Pictures) {
+        types.push(Type::Null);
     }
     let description = match parameter.kind {
         Kind::Object => description.map(|text| format!("{text} At most {MAX_OBJECT_BYTES} bytes.")),
         _ => description,
     };
-    let schema_type = if kinds.len() == 1 { SchemaType::new(kinds.remove(0)) } else { kinds.into_iter().collect() };
-    object.schema_type(schema_type).description(description).build().into()
+    object.schema_type(schema_type(types)).description(description).build().into()
+}
+
+fn types(kind: Kind) -> &'static [Type] {
+    match kind {
+        Kind::Picture | Kind::Pictures | Kind::Label | Kind::Id(_) | Kind::LegacyId | Kind::Cursor(_) => {
+            &[Type::String]
+        }
+        Kind::Switch => &[Type::Boolean, Type::Integer, Type::String],
+        Kind::Score | Kind::Rate => &[Type::Number],
+        Kind::Count { .. } => &[Type::Integer],
+        Kind::Object => &[Type::Object],
+    }
+}
+
+fn schema_type(mut types: Vec<Type>) -> SchemaType {
+    if types.len() == 1 { SchemaType::new(types.remove(0)) } else { types.into_iter().collect() }
 }
 
 /// What turns a switch on or off; words count in any case.
