@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
+#[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod node;
 
 use std::process::Command;

@@ -13,7 +13,7 @@
 mod database;
 #[path = "../../gallery/benches/faces/mod.rs"]
 mod faces;
-#[expect(dead_code, reason = "the http benchmark uses more of it")]
+#[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod node;
 
 use std::time::{Duration, Instant};

@@ -22,7 +22,8 @@ const SECRET: &str = "nothing of a benchmark is a secret";
 /// A running server; stopped when dropped.
 pub struct Server {
     process: Child,
-    url: String,
+    /// Where it answers, such as `http://127.0.0.1:8080`.
+    pub url: String,
     /// A key for everything.
     pub key: String,
     http: reqwest::Client,
@@ -34,6 +35,16 @@ impl Server {
     /// A server with so many inference threads, on a database of its own or on this one. `key` is that of a server that
     /// uses the database already.
     pub async fn start(threads: usize, database: Option<&str>, key: Option<&str>) -> anyhow::Result<Self> {
+        Self::start_with(threads, database, key, &[]).await
+    }
+
+    /// The same with further options.
+    pub async fn start_with(
+        threads: usize,
+        database: Option<&str>,
+        key: Option<&str>,
+        options: &[&str],
+    ) -> anyhow::Result<Self> {
         let data = tempfile::tempdir()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let models = std::env::var_os("VULTUS_MODELS_DIR").map_or_else(|| root().join("target/models"), PathBuf::from);
@@ -43,7 +54,7 @@ impl Server {
         command.args(["--engine-threads", &threads.to_string(), "--secret", SECRET]);
         command.arg("--data-dir").arg(data.path()).arg("--models-dir").arg(models);
         command.args(database.map(|url| ["--database-url", url]).into_iter().flatten());
-        let mut process = command.stdout(Stdio::piped()).spawn()?;
+        let mut process = command.args(options).stdout(Stdio::piped()).spawn()?;
         let output = BufReader::new(process.stdout.take().context("standard output is piped")?);
         let printed = || output.lines().map_while(Result::ok).find(|line| line.trim().starts_with("vultus_"));
         let key = key.map(str::to_owned).or_else(printed);
@@ -59,9 +70,22 @@ impl Server {
         Err(anyhow!("the server did not become ready"))
     }
 
+    /// A key of another account.
+    pub fn key_of(&self, account: &str) -> anyhow::Result<String> {
+        let mut create = Command::new(env!("CARGO_BIN_EXE_vultus"));
+        create.args(["keys", "create", "--name", "bench", "--json", "--account", account, "--secret", SECRET]);
+        let made: Value = serde_json::from_slice(&create.arg("--data-dir").arg(self.data.path()).output()?.stdout)?;
+        Ok(made["key"].as_str().context("a key")?.to_owned())
+    }
+
     /// Finds the faces of a picture.
     pub async fn facedetect(&self, jpeg: &[u8]) -> anyhow::Result<Value> {
         self.answer(self.http.post(format!("{}/v1/facedetect", self.url)).body(jpeg.to_vec())).await
+    }
+
+    /// Reads something; gives `data` of the answer.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.answer(self.http.get(format!("{}/v1/{path}", self.url))).await
     }
 
     /// Sends a request; gives `data` of the answer.
