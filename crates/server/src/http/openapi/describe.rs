@@ -38,7 +38,7 @@ pub(in crate::http) fn describe(
         operation.security = Some(vec![SecurityRequirement::new(KEY, [scope.name()])]);
         add_errors(operation);
         links::add(operation);
-        if let Form::Json(name) | Form::Picture(name) = endpoint.form {
+        if let Form::Json(name) | Form::Change(name) | Form::Picture(name) = endpoint.form {
             schemas.push((name.to_owned(), body(endpoint).into()));
             operation.request_body = Some(request_body(endpoint, name).into());
         }
@@ -51,7 +51,7 @@ pub(in crate::http) fn describe(
 fn request_body(endpoint: &Endpoint, name: &str) -> RequestBody {
     let object = ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build();
     let body = RequestBodyBuilder::new().content("application/json", object).required(Some(Required::True));
-    if let Form::Json(_) = endpoint.form {
+    if let Form::Json(_) | Form::Change(_) = endpoint.form {
         return body.build();
     }
     let file = || ContentBuilder::new().build();
@@ -102,40 +102,42 @@ fn required(parameter: &Parameter) -> Required {
     if parameter.required { Required::True } else { Required::False }
 }
 
-/// The object of a JSON body. Where there are pictures, at least one of the named ones has to be there; or where they may be
-/// absent, something else that may be absent.
+/// The object of a JSON body. Where pictures are required, at least one of the named ones has to be there; in a change, anything
+/// that may be absent.
 fn body(endpoint: &Endpoint) -> Schema {
     let mut object = ObjectBuilder::new();
-    let mut alternatives = AnyOfBuilder::new();
-    let pictures = endpoint.parameters.iter().find(|parameter| matches!(parameter.kind, Kind::Pictures));
+    let mut alternatives = Vec::new();
     for parameter in endpoint.parameters.iter().filter(|parameter| endpoint.in_body(parameter)) {
         let described = schema(parameter, Some(description(parameter)));
+        let is_alternative = matches!(endpoint.form, Form::Change(_)) && !parameter.required;
         if let Kind::Pictures = parameter.kind {
             object = object.property("img0", described);
-            alternatives = alternatives.item(with("img0", parameter));
             for number in 1..NAMED_PICTURES {
-                let name = format!("img{number}");
-                alternatives = alternatives.item(with(&name, parameter));
-                object = object.property(name, schema(parameter, None));
+                object = object.property(format!("img{number}"), schema(parameter, None));
+            }
+            if is_alternative || parameter.required {
+                alternatives.extend((0..NAMED_PICTURES).map(|number| with(&format!("img{number}"), parameter)));
             }
             continue;
         }
         object = object.property(parameter.name, described);
         if parameter.required {
             object = object.required(parameter.name);
-        } else if pictures.is_some_and(|pictures| !pictures.required) {
-            alternatives = alternatives.item(with(parameter.name, parameter));
+        } else if is_alternative {
+            alternatives.push(with(parameter.name, parameter));
         }
     }
-    match pictures {
-        Some(_) => AllOfBuilder::new().item(object).item(alternatives).build().into(),
-        None => object.build().into(),
+    if alternatives.is_empty() {
+        return object.build().into();
     }
+    let any = alternatives.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item);
+    AllOfBuilder::new().item(object).item(any).build().into()
 }
 
-/// Any object with this member, which is not `null`.
+/// Any object with this member, which is not `null`, and if it is an id, not empty.
 fn with(name: &str, parameter: &Parameter) -> ObjectBuilder {
-    let value = ObjectBuilder::new().schema_type(schema_type(types(parameter.kind).to_vec()));
+    let least = matches!(parameter.kind, Kind::Id(_)).then_some(1);
+    let value = ObjectBuilder::new().schema_type(schema_type(types(parameter.kind).to_vec())).min_length(least);
     ObjectBuilder::new().schema_type(SchemaType::AnyValue).property(name, value).required(name)
 }
 

@@ -55,7 +55,7 @@ const CURSOR: Parameter =
 pub(crate) static CREATE: Endpoint =
     Endpoint { form: Form::Json("CollectionBody"), parameters: &[NAME, UNKNOWNS, LEGACY_ID] };
 pub(crate) static UPDATE: Endpoint =
-    Endpoint { form: Form::Json("CollectionUpdateBody"), parameters: &[JOINING, COLLECTION, NEW_LEGACY_ID] };
+    Endpoint { form: Form::Change("CollectionUpdateBody"), parameters: &[JOINING, COLLECTION, NEW_LEGACY_ID] };
 pub(crate) static TRAIN: Endpoint = Endpoint { form: Form::Json("TrainBody"), parameters: &[TRAINED] };
 pub(crate) static LIST: Endpoint = Endpoint { form: Form::Query, parameters: &[ONLY_ID, ONLY_NAME, LIMIT, CURSOR] };
 pub(crate) static DELETE: Endpoint = Endpoint { form: Form::Query, parameters: &[DELETED] };

@@ -82,7 +82,7 @@ const CURSOR: Parameter =
 pub(crate) static CREATE: Endpoint =
     Endpoint { form: Form::Json("EnrollBody"), parameters: &[IMAGES, NAME, EXTERNAL_ID, LEGACY_ID, METADATA, JOINED] };
 pub(crate) static UPDATE: Endpoint = Endpoint {
-    form: Form::Json("EnrollUpdateBody"),
+    form: Form::Change("EnrollUpdateBody"),
     parameters: &[MORE_IMAGES, NAME, NEW_EXTERNAL_ID, NEW_LEGACY_ID, NEW_METADATA, ENROLLMENT],
 };
 pub(crate) static LIST: Endpoint =

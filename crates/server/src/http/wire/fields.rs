@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
                 json::check_picture(body)?;
                 BTreeMap::new()
             }
-            Form::Json(_) | Form::Picture(_) => json::object(endpoint, body)?,
+            Form::Json(_) | Form::Change(_) | Form::Picture(_) => json::object(endpoint, body)?,
             Form::Query => match json::object(endpoint, body) {
                 Ok(values) => values,
                 Err(Error::EmptyBody { .. }) => BTreeMap::new(),
@@ -49,7 +49,7 @@ impl<'a> Fields<'a> {
             },
         };
         let mut fields = Self { values, upload, is_picture };
-        if !matches!(endpoint.form, Form::Json(_)) {
+        if !matches!(endpoint.form, Form::Json(_) | Form::Change(_)) {
             fields.add_query(endpoint, query);
         }
         Ok(fields)

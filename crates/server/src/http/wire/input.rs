@@ -33,7 +33,7 @@ impl FromRequest<Arc<App>> for Input {
         let lenient = request.method() == Method::GET;
         let limits = &app.config.http;
         let longest = match endpoint.form {
-            Form::Json(_) | Form::Picture(_) => limits.max_body_bytes,
+            Form::Json(_) | Form::Change(_) | Form::Picture(_) => limits.max_body_bytes,
             Form::Query => limits.max_query_body_bytes,
         };
         let upload = Upload::receive(request, app, longest).await?;

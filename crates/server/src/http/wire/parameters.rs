@@ -23,6 +23,8 @@ pub(crate) struct Endpoint {
 pub(crate) enum Form {
     /// In a JSON object, which has this name in the OpenAPI document.
     Json(&'static str),
+    /// The same for a change: at least one of the parameters that may be absent has to be there.
+    Change(&'static str),
     /// The picture is the body, or stands in a JSON object of this name; the others stand in the query string.
     Picture(&'static str),
     /// In the query string, or in a JSON object where clients prefer that.
@@ -107,7 +109,7 @@ impl Endpoint {
     /// Whether a parameter is documented as a part of the body.
     pub(crate) fn in_body(&self, parameter: &Parameter) -> bool {
         match self.form {
-            Form::Json(_) => true,
+            Form::Json(_) | Form::Change(_) => true,
             Form::Picture(_) => matches!(parameter.kind, Kind::Picture),
             Form::Query => false,
         }
