@@ -27,6 +27,7 @@ mod listing;
 mod lists;
 mod load;
 mod logging;
+mod markers;
 mod match_;
 mod metrics;
 mod milvus;

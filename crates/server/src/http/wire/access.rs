@@ -62,8 +62,8 @@ impl Drop for Access {
     }
 }
 
-/// A client can send any word as the method; only those of the standard are told apart.
-fn method(method: &Method) -> &'static str {
+/// The method for the log and the figures. A client can send any word; only those of the standard are told apart.
+pub(super) fn method(method: &Method) -> &'static str {
     const KNOWN: [Method; 7] =
         [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::HEAD, Method::OPTIONS, Method::PATCH];
     const NAMES: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"];

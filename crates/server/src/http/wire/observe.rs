@@ -1,6 +1,7 @@
 //! Around every request: its id, its line in the log, its time limit, and the rendering of errors and panics.
 //!
-//! The log has the pattern of the route and never the path, the query or a name, because those identify people.
+//! The log has the pattern of the route and never the path, the query or a name, because those identify people
+//! (`tests/api/markers.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
-use super::access::Access;
+use super::access::{self, Access};
 use super::linger::Rest;
 use super::problem;
 use crate::app::App;
@@ -30,7 +31,8 @@ const SETTLING: Duration = Duration::from_secs(1);
 pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, method = %request.method(), route, account = Empty, key = Empty);
+    let method = access::method(request.method());
+    let span = tracing::info_span!("request", id, %method, route, account = Empty, key = Empty);
     let (request, access) = Access::begin(request, route, span.clone());
     async {
         let mut response = answer(&app, request, next, &id).await;
