@@ -1,4 +1,4 @@
-//! The list of all routes: those of the API, and pages. Each list has its own layers.
+//! The list of all routes: `v1` and pages. Each list has its own layers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_axum::routes;
 
-use super::pages::{docs, health, metrics};
+use super::pages::{HEADERS, docs, health, metrics};
 use super::routes::{Routes, needs, open, page};
 use super::v1::{collection, enroll, facedetect, feedback, identify, match_, spdetect};
 use super::wire::{accept, observe, seats};
@@ -23,11 +23,22 @@ use crate::error::Error;
 
 /// Everything the server answers.
 pub fn router(app: Arc<App>) -> Router {
-    let api = api().into_router(&app).route_layer(middleware::from_fn(accept::check));
-    let api = Router::new().nest("/v1", api.clone()).merge(api).fallback(async || Error::UnknownPath);
-    let pages = service().into_router(&app).merge(pages().into_router(&app));
-    let pages = observed(pages, &app);
-    observed(api, &app).layer(cors()).merge(pages).with_state(app)
+    v1_router(&app).merge(pages_router(&app)).with_state(app)
+}
+
+/// The documented API, under `/v1` and without a prefix, and the answer to unknown paths. Any page in a browser may call it.
+fn v1_router(app: &Arc<App>) -> Router<Arc<App>> {
+    let v1 = v1().into_router(app).route_layer(middleware::from_fn(accept::check));
+    let v1 = Router::new().nest("/v1", v1.clone()).merge(v1).fallback(async || Error::UnknownPath);
+    observed(v1, app).layer(cors())
+}
+
+/// What people and monitors open. A browser shows it to nobody but the one who opened it.
+fn pages_router(app: &Arc<App>) -> Router<Arc<App>> {
+    let pages = observed(service().into_router(app).merge(pages().into_router(app)), app);
+    HEADERS
+        .into_iter()
+        .fold(pages, |pages, (name, value)| pages.layer(SetResponseHeaderLayer::if_not_present(name, value)))
 }
 
 /// What holds for every request: it is logged and bounded in time, and its errors are rendered.
@@ -53,8 +64,8 @@ pub fn monitoring(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// The documented API, by key. Served under `/v1` and without a prefix.
-pub(super) fn api() -> Routes {
+/// The routes of the API, by key.
+pub(super) fn v1() -> Routes {
     use Scope::{CollectionsRead, CollectionsWrite, Detect, EnrollmentsRead, EnrollmentsWrite, Identify, Match, Spoof};
     Routes::new([
         needs(Detect, &facedetect::FACEDETECT, routes!(facedetect::facedetect)),
@@ -86,7 +97,8 @@ fn pages() -> Routes {
     Routes::new([
         page("/openapi.json", get(docs::openapi)),
         page("/docs", get(docs::page)),
-        page("/docs/scalar.js", get(docs::script)),
+        page("/docs/start.js", get(docs::start)),
+        page("/docs/scalar.js", get(docs::scalar)),
     ])
 }
 

@@ -36,6 +36,7 @@ mod openapi;
 mod operations;
 mod outage;
 mod outliving;
+mod pages;
 mod pictures;
 mod problems;
 mod protocol;

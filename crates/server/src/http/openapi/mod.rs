@@ -27,7 +27,7 @@ const TAGS: [(&str, &str); 5] = [
 
 /// The OpenAPI document of all routes. The same handlers also answer without `/v1`, which it does not repeat.
 pub fn openapi() -> OpenApi {
-    let mut api = super::router::service().into_openapi().nest("/v1", super::router::api().into_openapi());
+    let mut api = super::router::service().into_openapi().nest("/v1", super::router::v1().into_openapi());
     let key = ApiKeyValue::with_description("x-api-key", "An API key, as `vultus keys create` makes it.");
     let mut components = api.components.take().unwrap_or_default();
     components.responses.extend(describe::errors().map(|(name, response)| (name, response.into())));
