@@ -33,9 +33,13 @@ def before_load_schema(context, document):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Two things of an account cannot have the same legacy id."""
-    if isinstance(case.body, dict) and case.meta.generation.mode.is_positive and case.body.get("legacy_id"):
+    """Two things of an account cannot have the same legacy id, and two requests not the same key."""
+    if not case.meta.generation.mode.is_positive:
+        return
+    if isinstance(case.body, dict) and case.body.get("legacy_id"):
         case.body["legacy_id"] = f"legacy-{next(numbers)}"
+    if "Idempotency-Key" in (case.headers or {}):
+        case.headers["Idempotency-Key"] = f"key-{next(numbers)}"
 
 
 def objects(value):

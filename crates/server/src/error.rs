@@ -234,6 +234,20 @@ pub enum Error {
         /// What it has too many of.
         what: &'static str,
     },
+    /// The client sent another request under the same key before.
+    #[error("another request was sent with this Idempotency-Key: send each new request with a new key")]
+    KeyReused,
+    /// The request under this key is still under way.
+    #[error(
+        "the request with this Idempotency-Key is still being carried out: send it again shortly to get its answer"
+    )]
+    RepeatInProgress,
+    /// The request under this key was carried out, and the server stopped before it had kept the answer.
+    #[error(
+        "the request with this Idempotency-Key was carried out, but its answer was lost: list what is there to see what it \
+         did"
+    )]
+    AnswerLost,
     /// The request took longer than the server allows, and nothing was changed.
     #[error("the request took too long: try again, or send smaller images")]
     Timeout,

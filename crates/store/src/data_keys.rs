@@ -50,6 +50,7 @@ pub(crate) enum Sealed {
     Rejection,
     Reembedding,
     Classifier,
+    Answer,
 }
 
 impl Sealed {
@@ -59,6 +60,7 @@ impl Sealed {
             Self::Rejection => "rejection",
             Self::Reembedding => "reembedding",
             Self::Classifier => "classifier",
+            Self::Answer => "answer",
         }
     }
 }

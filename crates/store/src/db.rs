@@ -349,6 +349,7 @@ pub(crate) const FILES: &[File] = &[
     (12, "legacy_ids", include_str!("../migrations/0012_legacy_ids.sql")),
     (13, "sealed_fits", include_str!("../migrations/0013_sealed_fits.sql")),
     (15, "settings", include_str!("../migrations/0015_settings.sql")),
+    (16, "idempotency", include_str!("../migrations/0016_idempotency.sql")),
 ];
 /// Only for PostgreSQL.
 pub(crate) const VECTORS: File = (2, "vectors", include_str!("../migrations/postgres/0002_vectors.sql"));

@@ -73,6 +73,9 @@ pub enum Error {
          a superuser run \"create extension vector\" in the database"
     )]
     NoVectors(#[source] sqlx::Error),
+    /// A request has made its change before.
+    #[error("this change was made before")]
+    Repeated,
     /// The schema cannot be updated. Most often, a newer version wrote the database.
     #[error("cannot update the database schema")]
     Migrate(#[source] Box<MigrateError>),

@@ -29,6 +29,7 @@ pub mod data_keys;
 pub mod embeddings;
 pub mod enrollments;
 pub mod fits;
+pub mod idempotency;
 pub mod inspect;
 pub mod jobs;
 pub mod keys;

@@ -19,6 +19,13 @@ pub async fn forget_tombstones(db: &Db, before: Micros) -> Result<u64> {
     forget(db, text, before).await
 }
 
+/// Forgets the requests that were made under a key of the client before a moment. Gives their number.
+pub async fn forget_requests(db: &Db, before: Micros) -> Result<u64> {
+    let text = "delete from idempotency_keys where (account_id, key) in \
+                (select account_id, key from idempotency_keys where created < $1 limit $2)";
+    forget(db, text, before).await
+}
+
 async fn forget(db: &Db, text: &'static str, before: Micros) -> Result<u64> {
     let mut count = 0;
     loop {

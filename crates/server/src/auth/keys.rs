@@ -180,7 +180,15 @@ fn admit(key: &ApiKey, settings: Settings, age: Option<Age>, now: i64) -> Result
         let scopes = key.scopes.split_whitespace().filter_map(|name| name.parse().ok()).collect();
         // A form of a newer version counts as the usual one.
         let answers = key.answers.parse().unwrap_or_default();
-        return Ok(Principal { account: key.account_id, key: key.id, test: key.test, answers, settings, scopes });
+        return Ok(Principal {
+            account: key.account_id,
+            key: key.id,
+            test: key.test,
+            answers,
+            settings,
+            repeat: None,
+            scopes,
+        });
     };
     Err(Error::Unauthorized(problem))
 }

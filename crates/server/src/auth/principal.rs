@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use vultus_store::Id;
 use vultus_store::settings::Settings;
+use vultus_store::{Db, Id, Tx, idempotency};
 
+use crate::clock;
 use crate::error::Error;
 
 /// What a key may do.
@@ -123,10 +126,64 @@ pub struct Principal {
     pub answers: Answers,
     /// What the account has set for itself.
     pub settings: Settings,
+    /// Set if the client may send the request again.
+    pub repeat: Option<Repeat>,
     pub(super) scopes: Vec<Scope>,
 }
 
+/// What tells a request from others that have the same key of a client.
+pub type Fingerprint = [u8; 32];
+
+/// A request that its client may send again, under a key of the client's choice. Clones are of the same request.
+#[derive(Debug, Clone)]
+pub struct Repeat {
+    /// The key.
+    pub key: String,
+    /// Requests of before are forgotten.
+    pub since: i64,
+    request: Arc<Claim>,
+}
+
+#[derive(Debug, Default)]
+struct Claim {
+    fingerprint: OnceLock<Fingerprint>,
+    is_made: AtomicBool,
+}
+
+impl Repeat {
+    /// A request that has not arrived as a whole.
+    pub fn new(key: String, since: i64) -> Self {
+        Self { key, since, request: Arc::default() }
+    }
+
+    /// Notes what the request is, now that it has arrived.
+    pub fn set_fingerprint(&self, fingerprint: Fingerprint) {
+        // A request arrives once.
+        let _ = self.request.fingerprint.set(fingerprint);
+    }
+
+    /// What the request is, if it has begun to change something.
+    pub fn claimed(&self) -> Option<Fingerprint> {
+        self.request.fingerprint.get().copied().filter(|_| self.request.is_made.load(Ordering::Relaxed))
+    }
+}
+
 impl Principal {
+    /// Begins the transaction in which the request changes something. If the client may send the request again, the
+    /// transaction also notes that it was carried out.
+    ///
+    /// # Errors
+    /// [`Error::Store`], with [`vultus_store::Error::Repeated`] if it was carried out before.
+    pub async fn write(&self, db: &Db) -> Result<Tx, Error> {
+        let mut tx = db.write(self.account).await?;
+        if let Some(Repeat { key, since, request }) = &self.repeat {
+            let fingerprint = request.fingerprint.get().ok_or_else(|| anyhow::anyhow!("a request without a body"))?;
+            request.is_made.store(true, Ordering::Relaxed);
+            idempotency::claim(&mut tx, self.account, key, fingerprint, *since, clock::now_us()).await?;
+        }
+        Ok(tx)
+    }
+
     /// Fails unless the key has the scope.
     ///
     /// # Errors

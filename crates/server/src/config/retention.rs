@@ -16,6 +16,15 @@ pub struct Retention {
     /// Days that the server remembers which ids were deleted. Until then such an id is answered 410, later 404.
     #[arg(long, env = "VULTUS_DELETED_ID_DAYS", default_value = "365", value_parser = days, value_name = "DAYS")]
     pub deleted_id_days: u32,
+    /// Hours in which a client may send a request again under the same `Idempotency-Key`, 1 to 720.
+    #[arg(
+        long,
+        env = "VULTUS_IDEMPOTENCY_HOURS",
+        default_value_t = 24,
+        value_parser = clap::value_parser!(u32).range(1..=720),
+        value_name = "HOURS"
+    )]
+    pub idempotency_hours: u32,
 }
 
 /// A number of days as a time.

@@ -206,7 +206,7 @@ async fn store(
     let (account, now) = (caller.account, clock::now_us());
     let days = caller.settings.image_days.or(app.config.retention.image_days);
     let expires = days.map(|days| now + of_days(days).as_micros() as i64);
-    let mut tx = app.db.write(account).await?;
+    let mut tx = caller.write(&app.db).await?;
     let id = match target {
         Target::New { facts, collection } => {
             let id = app::new_id(Kind::Enrollment)?;

@@ -5,6 +5,7 @@ use vultus_store::{Id, Kind, collections, enrollments};
 
 use super::{Outcome, Picture, SkipReason, Skipped, probe};
 use crate::app::{self, App};
+use crate::auth::principal::Principal;
 use crate::clock;
 use crate::error::Error;
 
@@ -14,11 +15,12 @@ use crate::error::Error;
 /// [`Error::Store`] for an unknown collection or enrollment, and those of the probe.
 pub async fn run(
     app: &App,
-    account: Id,
+    caller: &Principal,
     collection: Id,
     enrollment: Id,
     picture: Picture,
 ) -> Result<Outcome<Id>, Error> {
+    let account = caller.account;
     collections::state(&app.db, account, collection).await?;
     enrollments::by_id(&app.db, account, enrollment).await?;
     let field = picture.field.clone();
@@ -36,7 +38,7 @@ pub async fn run(
         model: &probe.model,
         vector: probe.embeddings[0].as_slice(),
     };
-    let mut tx = app.db.write(account).await?;
+    let mut tx = caller.write(&app.db).await?;
     rejections::insert(&mut tx, account, &new, app.config.matching.max_rejections, clock::now_us()).await?;
     tx.commit().await?;
     Ok(Outcome::Done(new.id))

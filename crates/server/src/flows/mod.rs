@@ -1,5 +1,6 @@
 //! What the server does for a request, without HTTP: one async `run` in each file.
 
+pub mod delete;
 pub mod detect;
 pub mod duplicates;
 pub mod enroll;

@@ -61,7 +61,7 @@ pub async fn run(app: &App, caller: &Principal, picture: Picture) -> Result<Outc
     let real = f64::from(liveness) >= threshold;
     let judgement = Judgement { real, liveness, threshold, faces, snapshot: app::new_id(Kind::Snapshot)? };
     let row = NewSnapshot { id: judgement.snapshot, class: judgement.class(), score: judgement.score() };
-    let mut tx = app.db.write(caller.account).await?;
+    let mut tx = caller.write(&app.db).await?;
     snapshots::insert(&mut tx, caller.account, &row, clock::now_us()).await?;
     tx.commit().await?;
     Ok(Outcome::Done(judgement))

@@ -9,6 +9,7 @@ use axum::response::Response;
 use vultus_store::Id;
 
 use super::sandbox;
+use super::wire::repeat;
 use crate::app::App;
 use crate::auth::keys;
 use crate::auth::principal::{Principal, Scope};
@@ -25,10 +26,12 @@ pub(super) async fn admit(
     next: Next,
 ) -> Result<Response, Error> {
     let (mut parts, body) = request.into_parts();
-    let principal = principal(&app, &parts, scope).await?;
+    let mut principal = principal(&app, &parts, scope).await?;
+    principal.repeat = repeat::of(&parts.method, &parts.headers, &app)?;
     count(&app, &mut parts, principal.account)?;
-    parts.extensions.insert(principal);
-    Ok(next.run(Request::from_parts(parts, body)).await)
+    parts.extensions.insert(principal.clone());
+    let response = next.run(Request::from_parts(parts, body)).await;
+    Ok(repeat::keep(&app, &principal, response).await)
 }
 
 async fn principal(app: &App, parts: &Parts, scope: Scope) -> Result<Principal, Error> {

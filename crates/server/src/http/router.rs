@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::pages::{HEADERS, docs, health, metrics};
 use super::routes::{Routes, needs, open, page};
 use super::v1::{collection, enroll, facedetect, feedback, identify, match_, spdetect};
-use super::wire::{accept, observe, seats};
+use super::wire::{accept, observe, repeat, seats};
 use crate::app::App;
 use crate::auth::principal::Scope;
 use crate::error::Error;
@@ -116,6 +116,6 @@ fn cors() -> CorsLayer {
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id"), repeat::REPLAYED])
         .max_age(Duration::from_hours(24))
 }

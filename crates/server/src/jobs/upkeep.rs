@@ -30,8 +30,10 @@ async fn retain(tools: &Tools) -> vultus_store::Result<()> {
     while blobs::expire(&tools.db, now, BATCH).await? > 0 {}
     let snapshots = retention::forget_snapshots(&tools.db, before(tools.retention.snapshot_days)).await?;
     let ids = retention::forget_tombstones(&tools.db, before(tools.retention.deleted_id_days)).await?;
-    if snapshots + ids > 0 {
-        tracing::info!(snapshots, deleted_ids = ids, "forgotten after their time");
+    let hours = i64::from(tools.retention.idempotency_hours);
+    let requests = retention::forget_requests(&tools.db, now - hours * 3_600 * clock::SECOND_US).await?;
+    if snapshots + ids + requests > 0 {
+        tracing::info!(snapshots, deleted_ids = ids, requests, "forgotten after their time");
     }
     Ok(())
 }

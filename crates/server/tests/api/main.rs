@@ -41,6 +41,7 @@ mod pictures;
 mod problems;
 mod protocol;
 mod rate;
+mod repeat;
 mod sandbox;
 mod sealing;
 mod secrets;

@@ -255,5 +255,14 @@ async fn waiting(problems: &mut Problems) {
     drop(held);
     let lock = Lock::take(&app.app.config.data.database_url()).await;
     problems.add("unsettled", app.post("/v1/collection", &json!({"name": "Home"})).await);
+    let repeatable = |name: &str| {
+        let request = app.request(Method::POST, "/v1/collection").header("idempotency-key", "k");
+        reply(request.body(json!({"name": name}).to_string()))
+    };
+    problems.add("repeat_in_progress", repeatable("Work").await);
     lock.release().await;
+    while repeatable("Work").await.status != 200 {}
+    problems.add("idempotency_key_reused", repeatable("Home").await);
+    app.sql("update idempotency_keys set answer = null, created = created - 600000000").await;
+    problems.add("answer_lost", repeatable("Work").await);
 }

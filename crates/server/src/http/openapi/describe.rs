@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::auth::principal::Scope;
 use crate::http::wire::parameters::{Endpoint, Form, Kind, MAX_LABEL_CHARS, MAX_OBJECT_BYTES, MAX_RATE, Parameter};
 use crate::http::wire::problem::CODES;
+use crate::http::wire::repeat::MAX_KEY_CHARS;
 
 /// Pictures `img0` and so on that a schema names.
 const NAMED_PICTURES: usize = 10;
@@ -45,6 +46,26 @@ pub(in crate::http) fn describe(
         let in_query = endpoint.parameters.iter().filter(|parameter| !endpoint.in_body(parameter));
         operation.parameters = Some(in_query.map(query_parameter).collect()).filter(|list: &Vec<_>| !list.is_empty());
     }
+    for operation in
+        paths.paths.values_mut().flat_map(|item| [&mut item.post, &mut item.put, &mut item.delete]).flatten()
+    {
+        operation.parameters.get_or_insert_default().push(idempotency_key());
+    }
+}
+
+/// The header of requests that may be sent again.
+fn idempotency_key() -> RefOr<utoipa::openapi::path::Parameter> {
+    let text = "A key of the client's choice, such as a UUID. A request that is sent again with the same key changes \
+                nothing again and gets the same answer.";
+    let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_KEY_CHARS));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(text))
+        .schema(Some(schema.pattern(Some("^[ -~]*$")).build()))
+        .build()
+        .into()
 }
 
 /// A body with the schema of this name; a picture may also be the body itself.

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
-use vultus_store::collections::{self, CollectionKey, Filter, NewCollection, Piece};
+use vultus_store::collections::{self, Filter, NewCollection, Piece};
 use vultus_store::{Id, Kind, jobs, legacy_ids};
 
 use super::enroll::PageMeta;
@@ -14,13 +14,13 @@ use crate::app::{self, App};
 use crate::auth::principal::Principal;
 use crate::clock;
 use crate::error::{Entity, Error};
+use crate::flows;
 use crate::http::wire::envelope::{Envelope, NoMeta};
 use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::listing::{self, Elements};
 use crate::http::wire::parameters::{Endpoint, Form, Kind as Values, Parameter};
 use crate::http::wire::reference::Reference;
-use crate::search;
 
 const NAME: Parameter = Parameter::required("name", Values::Label, "Name of the collection.");
 const UNKNOWNS: Parameter =
@@ -110,7 +110,7 @@ pub(crate) async fn create(
     let (name, unknowns, legacy_id) = input.read(read).await?;
     let id = app::new_id(Kind::Collection)?;
     let new = NewCollection { id, name: &name, unknowns: unknowns.unwrap_or(false) };
-    let mut tx = app.db.write(caller.account).await?;
+    let mut tx = caller.write(&app.db).await?;
     collections::insert(&mut tx, caller.account, &new, clock::now_us()).await?;
     if let Some(legacy_id) = legacy_id {
         legacy_ids::set(&mut tx, caller.account, id, &legacy_id).await?;
@@ -139,7 +139,7 @@ pub(crate) async fn update(
     let (collection_id, member, legacy_id) = input.read(read).await?;
     let collection_id = collection_id.resolve(&app, caller.account).await?;
     let member = Reference::resolve_any(member, &app, caller.account).await?;
-    let mut tx = app.db.write(caller.account).await?;
+    let mut tx = caller.write(&app.db).await?;
     if let Some(member) = member {
         collections::add_member(&mut tx, caller.account, collection_id, member, clock::now_us()).await?;
     }
@@ -165,7 +165,7 @@ pub(crate) async fn train(
 ) -> Result<Envelope<CollectionData, NoMeta>, Error> {
     let collection_id = input.read(|fields| fields.required_id(&TRAINED)).await?;
     let collection_id = collection_id.resolve(&app, caller.account).await?;
-    let mut tx = app.db.write(caller.account).await?;
+    let mut tx = caller.write(&app.db).await?;
     jobs::fit_soon(&mut tx, caller.account, collection_id, 0).await?;
     tx.commit().await?;
     Ok(answer("retraining the classifier", collection_id))
@@ -252,11 +252,7 @@ pub(crate) async fn delete(
 ) -> Result<Envelope<String, NoMeta>, Error> {
     let id = input.read(|fields| fields.required_id(&DELETED)).await?;
     let id = id.resolve(&app, caller.account).await?;
-    let mut tx = app.db.write(caller.account).await?;
-    collections::delete(&mut tx, caller.account, id, clock::now_us()).await?;
-    tx.commit().await?;
-    app.classifiers.remove_collection(CollectionKey { account: caller.account, collection: id });
-    search::settle(app.vectors.remove_collection(caller.account, id)).await;
+    flows::delete::collection(&app, &caller, id).await?;
     Ok(Envelope::new(None, format!("Entity *{id}* has been deleted"), None))
 }
 
@@ -276,10 +272,7 @@ pub(crate) async fn remove_member(
     let (collection, enrollment) = input.read(read).await?;
     let collection = collection.resolve(&app, caller.account).await?;
     let enrollment = enrollment.resolve(&app, caller.account).await?;
-    let mut tx = app.db.write(caller.account).await?;
-    collections::remove_member(&mut tx, caller.account, collection, enrollment, clock::now_us()).await?;
-    tx.commit().await?;
-    search::settle(app.vectors.remove_person(caller.account, enrollment, &[collection])).await;
+    flows::delete::member(&app, &caller, collection, enrollment).await?;
     Ok(answer("collection updated successfully", collection))
 }
 

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use vultus_store::Id;
 use vultus_store::enrollments::{self, Facts, FactsUpdate, Filter};
-use vultus_store::{Id, embeddings};
 
 use crate::app::App;
 use crate::auth::principal::Principal;
@@ -23,7 +23,6 @@ use crate::http::wire::input::Input;
 use crate::http::wire::listing;
 use crate::http::wire::parameters::{Endpoint, Form, Kind as Values, Parameter};
 use crate::http::wire::reference::Reference;
-use crate::search;
 
 /// Most images of a new enrollment; others can be added to it.
 const MAX_IMAGES: usize = 10;
@@ -216,7 +215,7 @@ pub(crate) async fn update(
     let (id, facts, pictures) = input.read(read).await?;
     let id = id.resolve(&app, caller.account).await?;
     if pictures.is_empty() {
-        let mut tx = app.db.write(caller.account).await?;
+        let mut tx = caller.write(&app.db).await?;
         enrollments::update_facts(&mut tx, caller.account, id, &facts, clock::now_us()).await?;
         tx.commit().await?;
         let enrolled = Enrolled { id, added: 0, skipped: Vec::new(), similar: Ok(Vec::new()) };
@@ -273,11 +272,7 @@ pub(crate) async fn delete(
 ) -> Result<Envelope<String, NoMeta>, Error> {
     let id = input.read(|fields| fields.required_id(&ENROLLMENT)).await?;
     let id = id.resolve(&app, caller.account).await?;
-    let mut tx = app.db.write(caller.account).await?;
-    let deleted = enrollments::delete(&mut tx, caller.account, id, clock::now_us()).await?;
-    tx.commit().await?;
-    search::settle(app.vectors.remove_person(caller.account, id, &deleted.collections)).await;
-    app.blobs.remove_now(&deleted.images).await;
+    flows::delete::enrollment(&app, &caller, id).await?;
     Ok(Envelope::new(None, format!("Enrollment *{id}* has been deleted"), None))
 }
 
@@ -298,11 +293,7 @@ pub(crate) async fn delete_embedding(
     let (enrollment, id) = input.read(read).await?;
     let enrollment = enrollment.resolve(&app, caller.account).await?;
     let id = id.resolve(&app, caller.account).await?;
-    let mut tx = app.db.write(caller.account).await?;
-    let deleted = embeddings::delete(&mut tx, caller.account, enrollment, id, clock::now_us()).await?;
-    tx.commit().await?;
-    search::settle(app.vectors.remove_person(caller.account, enrollment, &deleted.collections)).await;
-    app.blobs.remove_now(&deleted.images).await;
+    flows::delete::embedding(&app, &caller, enrollment, id).await?;
     Ok(Envelope::new(None, format!("Embedding *{id}* has been deleted"), None))
 }
 

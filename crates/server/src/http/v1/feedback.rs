@@ -57,7 +57,7 @@ pub(crate) async fn feedback(
     let (collection, enrollment, img) = input.read(read).await?;
     let collection = collection.resolve(&app, caller.account).await?;
     let enrollment = enrollment.resolve(&app, caller.account).await?;
-    Ok(match flows::feedback::run(&app, caller.account, collection, enrollment, img).await? {
+    Ok(match flows::feedback::run(&app, &caller, collection, enrollment, img).await? {
         Outcome::NoFace(skipped) => FaceAnswer::no_face(&skipped),
         Outcome::Done(id) => {
             FaceAnswer::done("feedback processed successfully", FeedbackData { feedback_id: id.to_string() }, NoMeta {})

@@ -8,7 +8,9 @@ use axum::http::Method;
 use super::body::Upload;
 use super::fields::Fields;
 use super::parameters::{Endpoint, Form};
+use super::repeat::{self, Refused};
 use crate::app::App;
+use crate::auth::principal::Principal;
 use crate::error::Error;
 
 /// Requests longer than this are read off the async threads: the longest ones take 100 ms and more.
@@ -24,9 +26,9 @@ pub(crate) struct Input {
 }
 
 impl FromRequest<Arc<App>> for Input {
-    type Rejection = Error;
+    type Rejection = Refused;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Refused> {
         let endpoint = request.extensions().get::<&'static Endpoint>().copied();
         let endpoint = endpoint.ok_or_else(|| anyhow::anyhow!("a route without a table of parameters"))?;
         let query = request.uri().query().unwrap_or_default().to_owned();
@@ -36,7 +38,15 @@ impl FromRequest<Arc<App>> for Input {
             Form::Json(_) | Form::Change(_) | Form::Picture(_) => limits.max_body_bytes,
             Form::Query => limits.max_query_body_bytes,
         };
+        let caller = request.extensions().get::<Principal>().filter(|caller| caller.repeat.is_some()).cloned();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let upload = Upload::receive(request, app, longest).await?;
+        if let Some(caller) = caller {
+            let body = upload.bytes.clone();
+            let hash = move || repeat::fingerprint(&method, &uri, &body);
+            let fingerprint = tokio::task::spawn_blocking(hash).await.map_err(|_| Error::Panicked)?;
+            repeat::check(app, &caller, fingerprint).await?;
+        }
         Ok(Self { endpoint, upload, query, lenient })
     }
 }

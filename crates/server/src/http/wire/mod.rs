@@ -17,6 +17,7 @@ mod paced;
 pub(super) mod parameters;
 pub(super) mod problem;
 pub(super) mod reference;
+pub(super) mod repeat;
 pub(super) mod seats;
 
 pub(crate) use json::compact;

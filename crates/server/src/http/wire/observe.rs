@@ -18,7 +18,7 @@ use tracing::field::Empty;
 
 use super::access::{self, Access};
 use super::linger::Rest;
-use super::problem;
+use super::{problem, repeat};
 use crate::app::App;
 use crate::error::Error;
 use crate::origin::Presence;
@@ -50,6 +50,7 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
 async fn answer(app: &App, request: Request, next: Next, id: &str) -> Response {
     let (mut request, rest) = Rest::of(request);
     let is_safe = request.method().is_safe();
+    let is_repeatable = repeat::is_repeatable(request.headers());
     let (waiting, presence) = Presence::new();
     request.extensions_mut().insert(presence.clone());
     let (sender, mut answered) = oneshot::channel();
@@ -65,7 +66,7 @@ async fn answer(app: &App, request: Request, next: Next, id: &str) -> Response {
         handled = &mut answered => response_of(handled),
         () = tokio::time::sleep(app.config.http.request_timeout) => {
             drop(waiting);
-            settle(answered, is_safe).await
+            settle(answered, is_safe, is_repeatable).await
         }
         // Sooner than that, so that others can be asked. The handler waits for a database that is silent.
         error = app.db.silence() => {
@@ -74,7 +75,10 @@ async fn answer(app: &App, request: Request, next: Next, id: &str) -> Response {
         }
     };
     let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
-    if !matches!(*error, Error::BodyTooSlow | Error::BodyBroken | Error::Timeout | Error::Unsettled) {
+    if !matches!(
+        *error,
+        Error::BodyTooSlow | Error::BodyBroken | Error::Timeout | Error::Unsettled | Error::RepeatInProgress
+    ) {
         rest.discard().await;
     }
     problem::render(&error, response.headers().clone(), id)
@@ -96,10 +100,11 @@ fn response_of(handled: Result<Response, oneshot::error::RecvError>) -> Response
 
 /// The answer to a request whose time is over. Work that has changed nothing stops by itself at once, and what had begun to
 /// write mostly ends a moment later: then the answer is what came of it.
-async fn settle(answered: oneshot::Receiver<Response>, is_safe: bool) -> Response {
+async fn settle(answered: oneshot::Receiver<Response>, is_safe: bool, is_repeatable: bool) -> Response {
     match tokio::time::timeout(SETTLING, answered).await {
         Ok(handled) => response_of(handled),
         Err(_) if is_safe => Error::Timeout.into_response(),
+        Err(_) if is_repeatable => Error::RepeatInProgress.into_response(),
         Err(_) => Error::Unsettled.into_response(),
     }
 }

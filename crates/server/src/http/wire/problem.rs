@@ -43,7 +43,7 @@ pub struct ProblemMeta {
 }
 
 /// The codes of all errors that an endpoint of the API can have, by status.
-pub(crate) const CODES: [(u16, &[&str]); 10] = [
+pub(crate) const CODES: [(u16, &[&str]); 11] = [
     (
         400,
         &[
@@ -53,6 +53,7 @@ pub(crate) const CODES: [(u16, &[&str]); 10] = [
             "body_too_slow",
             "empty_body",
             "gallery_too_large",
+            "idempotency_key_reused",
             "last_embedding",
             "legacy_id_taken",
             "missing_field",
@@ -76,6 +77,7 @@ pub(crate) const CODES: [(u16, &[&str]); 10] = [
     (404, &["not_found", "unknown_path", "sandbox"]),
     (405, &["wrong_method", "sandbox"]),
     (406, &["not_acceptable", "sandbox"]),
+    (409, &["answer_lost"]),
     (410, &["deleted", "sandbox"]),
     (429, &["account_busy", "rate_limited", "sandbox"]),
     (500, &["internal", "sandbox"]),
@@ -88,6 +90,7 @@ pub(crate) const CODES: [(u16, &[&str]); 10] = [
             "engine_not_loaded",
             "images_full",
             "lists_full",
+            "repeat_in_progress",
             "requests_full",
             "service_unavailable",
             "timeout",
@@ -210,6 +213,9 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         }
         Error::Timeout | Error::Engine(pools::Error::Over) => (BUSY, "timeout"),
         Error::Unsettled => (BUSY, "unsettled"),
+        Error::KeyReused => (BAD, "idempotency_key_reused"),
+        Error::RepeatInProgress | Error::Store(StoreError::Repeated) => (BUSY, "repeat_in_progress"),
+        Error::AnswerLost => (StatusCode::CONFLICT, "answer_lost"),
         Error::Engine(pools::Error::Busy) => (BUSY, "engine_busy"),
         Error::Engine(pools::Error::NotLoaded) => (BUSY, "engine_not_loaded"),
         Error::Store(StoreError::Gone { .. }) => (StatusCode::GONE, "deleted"),
