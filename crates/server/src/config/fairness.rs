@@ -8,6 +8,10 @@ pub struct Fairness {
     /// in flight that one account may hold, above 0 and at most 1; its further requests are answered 429. 1 is no limit.
     #[arg(long, env = "VULTUS_ACCOUNT_SHARE", default_value = "0.5", value_parser = share, value_name = "PART")]
     pub account_share: f64,
+    /// Inference threads beyond `--engine-threads`. One account takes at most `--engine-threads` threads at a time, so these
+    /// serve other accounts at once while one account sends large images. 0 saves their memory (about 20 MB each).
+    #[arg(long, env = "VULTUS_SPARE_THREADS", default_value_t = 1, value_name = "N")]
+    pub spare_threads: usize,
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -13,7 +13,8 @@ pub struct Images {
     #[arg(long, env = "VULTUS_MAX_IMAGE_PIXELS", default_value_t = Limits::default().max_pixels, value_name = "N")]
     pub max_image_pixels: u64,
     /// Bytes of memory that all images together may take while the server decodes them and looks at them. The server
-    /// refuses an image that needs more than all of it. An image that needs more than is free waits.
+    /// refuses an image that needs more than all of it. An image that needs more than is free waits. A sixteenth more is kept
+    /// for images that need no more than that.
     #[arg(long, env = "VULTUS_DECODE_MEMORY_BYTES", default_value_t = 512 << 20, value_name = "BYTES")]
     pub decode_memory_bytes: u64,
     /// Most images that one request adds to an enrollment. A request that makes an enrollment has ten at most.

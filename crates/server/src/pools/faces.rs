@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vultus_vision::Budget;
 use vultus_vision::models::Models;
 
-use super::{Engine, Pool};
+use super::{Engine, Pool, Size};
 use crate::config::Config;
 
 /// Starts the threads over the models directory of the configuration.
@@ -21,5 +21,11 @@ pub fn start(config: &Config) -> anyhow::Result<Pool<Engine>> {
         Ok(engine) => Ok(Engine::new(engine.with_budget(budget.clone()))),
         Err(error) => Err(error.to_string()),
     };
-    Ok(Pool::start(config.engine.threads(), config.engine.engine_queue, config.fairness.account_share, load)?)
+    let size = Size {
+        threads: config.engine.threads(),
+        spare: config.fairness.spare_threads,
+        queue: config.engine.engine_queue,
+        share: config.fairness.account_share,
+    };
+    Ok(Pool::start(size, load)?)
 }

@@ -6,4 +6,4 @@ pub mod pool;
 mod queue;
 
 pub use engine::Engine;
-pub use pool::{Error, Loading, Place, Pool};
+pub use pool::{Error, Loading, Place, Pool, Size};

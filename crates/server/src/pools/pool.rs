@@ -1,8 +1,8 @@
 //! Threads that own an inference engine, and the bounded queue before them.
 //!
 //! Async code takes a [`Place`] and hands it closures, one after the other; what holds a place is bounded in all and for
-//! each account, and what is refused is refused at once. Accounts take turns at the threads. A job whose caller has gone
-//! leaves the queue at once, with all that it holds. A job that panics fails alone: its thread loads a fresh engine and
+//! each account, and what is refused is refused at once. Accounts take turns at the threads, and none can take all of them:
+//! spare ones serve the others while one account floods the pool with long jobs. A job whose caller has gone leaves the queue at once, with all that it holds. A job that panics fails alone: its thread loads a fresh engine and
 //! goes on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::{oneshot, watch};
+use vultus_store::Id;
 
 use super::queue::Queue;
 use crate::budget::{Budget, Held, Refusal};
@@ -45,6 +46,19 @@ pub enum Loading {
     Ready,
     /// An engine could not be loaded; the text says why.
     Failed(String),
+}
+
+/// How large a pool is.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// Threads that one account may take, at least 1.
+    pub threads: usize,
+    /// Further threads, for other accounts only.
+    pub spare: usize,
+    /// Jobs that may wait.
+    pub queue: usize,
+    /// The part of what the others leave of all places that one account may have.
+    pub share: f64,
 }
 
 type Job<S> = Box<dyn FnOnce(Option<&mut S>) + Send>;
@@ -84,25 +98,20 @@ struct Waiting<'a, S> {
 }
 
 impl<S: Send + 'static> Pool<S> {
-    /// Starts `threads` threads, each of which calls `load` for its engine, and lets `queue` jobs wait for them, of which
-    /// one account may have `share` of what the others leave.
+    /// Starts the threads, each of which calls `load` for its engine.
     ///
     /// Returns at once: jobs that come before the engines are loaded wait.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(
-        threads: usize,
-        queue: usize,
-        share: f64,
-        load: impl Fn() -> Result<S, String> + Send + Sync + 'static,
-    ) -> std::io::Result<Self> {
-        let jobs = Mutex::new(Jobs { queue: Queue::default(), stopped: false });
+    pub fn start(size: Size, load: impl Fn() -> Result<S, String> + Send + Sync + 'static) -> std::io::Result<Self> {
+        let Size { threads, spare, queue, share } = size;
+        let jobs = Mutex::new(Jobs { queue: Queue::new(threads), stopped: false });
         let line = Arc::new(Line { jobs, changed: Condvar::new(), withdrawn: AtomicU64::new(0) });
         let (report, loading) = watch::channel(Loading::Running);
         let load: Arc<Load<S>> = Arc::new(load);
-        let mut handles = Vec::with_capacity(threads);
-        for number in 0..threads {
+        let mut handles = Vec::with_capacity(threads + spare);
+        for number in 0..threads + spare {
             let (line, load, report) = (line.clone(), load.clone(), report.clone());
             let thread = thread::Builder::new().name(format!("engine-{number}"));
             handles.push(thread.spawn(move || work(&line, &*load, &report))?);
@@ -229,17 +238,26 @@ impl<S> Line<S> {
         Ok(Waiting { line: self, number })
     }
 
-    /// Waits for the next job; none when the pool is stopped.
-    fn next(&self) -> Option<Job<S>> {
+    /// Waits for the next job, and gives it with its account; none when the pool is stopped.
+    fn next(&self) -> Option<(Id, Job<S>)> {
         let mut jobs = lock(&self.jobs);
         loop {
             if let Some(job) = jobs.queue.pop() {
                 return Some(job);
             }
-            if jobs.stopped {
+            if jobs.stopped && jobs.queue.is_empty() {
                 return None;
             }
             jobs = self.changed.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Notes that a job has ended. The account may run another one, for which a thread may wait.
+    fn finish(&self, account: Id) {
+        let mut jobs = lock(&self.jobs);
+        jobs.queue.finish(account);
+        if jobs.stopped {
+            self.changed.notify_all();
         }
     }
 }
@@ -261,7 +279,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The life of one thread: load an engine, work until the pool is stopped.
 fn work<S>(line: &Line<S>, load: &Load<S>, report: &watch::Sender<Loading>) {
     let mut engine = load_reported(load, report);
-    while let Some(job) = line.next() {
+    while let Some((account, job)) = line.next() {
         if engine.is_none() {
             engine = load_reported(load, report);
         }
@@ -269,6 +287,7 @@ fn work<S>(line: &Line<S>, load: &Load<S>, report: &watch::Sender<Loading>) {
             tracing::error!("an inference job panicked; its thread loads a fresh engine");
             engine = load_reported(load, report);
         }
+        line.finish(account);
     }
 }
 

@@ -15,7 +15,8 @@ fn origin(account: u64) -> Origin {
 fn counting(threads: usize, queue: usize) -> (Arc<Pool<usize>>, Arc<AtomicUsize>) {
     let loads = Arc::new(AtomicUsize::new(0));
     let counter = loads.clone();
-    let pool = Pool::start(threads, queue, 0.5, move || Ok(counter.fetch_add(1, Ordering::SeqCst))).unwrap();
+    let size = Size { threads, spare: 0, queue, share: 0.5 };
+    let pool = Pool::start(size, move || Ok(counter.fetch_add(1, Ordering::SeqCst))).unwrap();
     (Arc::new(pool), loads)
 }
 
@@ -145,7 +146,8 @@ async fn a_panicking_job_fails_alone_and_its_engine_is_replaced() {
 
 #[tokio::test]
 async fn a_load_failure_is_reported_and_jobs_do_not_hang() {
-    let pool = Pool::<()>::start(2, 1, 0.5, || Err("no models".into())).unwrap();
+    let pool =
+        Pool::<()>::start(Size { threads: 2, spare: 0, queue: 1, share: 0.5 }, || Err("no models".into())).unwrap();
     assert_eq!(pool.loaded().await, Err("no models".into()));
     assert_eq!(pool.run(&origin(1), |()| ()).await, Err(Error::NotLoaded));
 }
@@ -164,7 +166,7 @@ async fn stopping_waits_for_the_threads_and_refuses_further_jobs() {
         thread::sleep(Duration::from_millis(50));
         Ok(Engine(count.clone()))
     };
-    let pool = Pool::start(2, 1, 0.5, load).unwrap();
+    let pool = Pool::start(Size { threads: 2, spare: 0, queue: 1, share: 0.5 }, load).unwrap();
     pool.stop();
     assert_eq!(ended.load(Ordering::SeqCst), 2, "also those that were still loading");
     assert_eq!(pool.run(&origin(1), |_| ()).await, Err(Error::NotLoaded));
@@ -176,4 +178,21 @@ async fn threads_work_side_by_side() {
     let release = occupy(&pool).await;
     assert_eq!(pool.run(&origin(1), |_| 1).await, Ok(1));
     drop(release);
+}
+
+#[tokio::test]
+async fn a_spare_thread_serves_another_account_while_one_runs_as_much_as_it_may() {
+    let pool = Arc::new(Pool::start(Size { threads: 1, spare: 1, queue: 4, share: 1.0 }, || Ok(0)).unwrap());
+    let release = occupy(&pool).await;
+    let more = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.run(&origin(0), |_| 1).await }
+    });
+    while pool.unfinished() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(pool.run(&origin(1), |_| 2).await, Ok(2));
+    assert!(!more.is_finished(), "the account waits for its own job");
+    drop(release);
+    assert_eq!(more.await.unwrap(), Ok(1));
 }

@@ -1,6 +1,7 @@
-//! What waits for a thread, by account: accounts take turns, so that one with many jobs delays another by one job at most.
+//! What waits for a thread, by account: accounts take turns, so that one with many jobs delays another by one job at most; and
+//! an account runs only so many jobs at a time, so that it cannot take all threads.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use vultus_store::Id;
 
@@ -8,6 +9,10 @@ use vultus_store::Id;
 pub(super) struct Queue<J> {
     /// The accounts that have jobs, the next one first.
     lanes: VecDeque<Lane<J>>,
+    /// Jobs that run, by account; accounts without any are absent.
+    running: HashMap<Id, usize>,
+    /// Jobs that an account may run at a time.
+    most_running: usize,
     numbers: u64,
 }
 
@@ -17,13 +22,17 @@ struct Lane<J> {
     jobs: VecDeque<(u64, J)>,
 }
 
-impl<J> Default for Queue<J> {
-    fn default() -> Self {
-        Self { lanes: VecDeque::new(), numbers: 0 }
-    }
-}
-
 impl<J> Queue<J> {
+    /// A queue in which an account runs at most `most_running` jobs at a time.
+    pub(super) fn new(most_running: usize) -> Self {
+        Self { lanes: VecDeque::new(), running: HashMap::new(), most_running, numbers: 0 }
+    }
+
+    /// Whether no job waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
     /// Adds a job; gives the number by which it can be withdrawn.
     pub(super) fn push(&mut self, account: Id, job: J) -> u64 {
         self.numbers += 1;
@@ -34,14 +43,29 @@ impl<J> Queue<J> {
         self.numbers
     }
 
-    /// Takes the oldest job of the account whose turn it is.
-    pub(super) fn pop(&mut self) -> Option<J> {
-        let mut lane = self.lanes.pop_front()?;
-        let (_, job) = lane.jobs.pop_front()?;
+    /// Takes the oldest job of the account whose turn it is, among those that may run another. The account runs it until
+    /// [`Self::finish`].
+    pub(super) fn pop(&mut self) -> Option<(Id, J)> {
+        let may_run =
+            |lane: &Lane<J>| self.running.get(&lane.account).is_none_or(|running| *running < self.most_running);
+        let at = self.lanes.iter().position(may_run)?;
+        let mut lane = self.lanes.remove(at)?;
+        let (account, (_, job)) = (lane.account, lane.jobs.pop_front()?);
         if !lane.jobs.is_empty() {
             self.lanes.push_back(lane);
         }
-        Some(job)
+        *self.running.entry(account).or_default() += 1;
+        Some((account, job))
+    }
+
+    /// Notes that a job of an account has ended.
+    pub(super) fn finish(&mut self, account: Id) {
+        let left = self.running.get(&account).map_or(0, |running| running - 1);
+        if left > 0 {
+            self.running.insert(account, left);
+        } else {
+            self.running.remove(&account);
+        }
     }
 
     /// Takes out a job that still waits.
@@ -67,13 +91,13 @@ mod tests {
     }
 
     fn queue(jobs: &[(u64, &'static str)]) -> (Queue<&'static str>, Vec<u64>) {
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(usize::MAX);
         let numbers = jobs.iter().map(|(number, job)| queue.push(account(*number), *job)).collect();
         (queue, numbers)
     }
 
     fn rest(mut queue: Queue<&'static str>) -> Vec<&'static str> {
-        std::iter::from_fn(|| queue.pop()).collect()
+        std::iter::from_fn(|| queue.pop()).map(|(_, job)| job).collect()
     }
 
     #[test]
@@ -89,5 +113,22 @@ mod tests {
         assert_eq!(queue.withdraw(numbers[0]), Some("a"));
         assert_eq!(queue.withdraw(numbers[0]), None);
         assert_eq!(rest(queue), ["b"]);
+    }
+
+    #[test]
+    fn an_account_that_runs_as_much_as_it_may_is_passed_over_until_a_job_ends() {
+        let mut queue = Queue::new(2);
+        for (number, job) in [(1, "a"), (1, "b"), (1, "c"), (2, "x")] {
+            queue.push(account(number), job);
+        }
+        let taken: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!(taken, [(account(1), "a"), (account(2), "x"), (account(1), "b")]);
+        assert!(!queue.is_empty());
+        queue.finish(account(2));
+        assert_eq!(queue.pop(), None);
+        queue.finish(account(1));
+        assert_eq!(queue.pop(), Some((account(1), "c")));
+        (0..2).for_each(|_| queue.finish(account(1)));
+        assert!(queue.is_empty() && queue.running.is_empty(), "accounts without jobs take no memory");
     }
 }

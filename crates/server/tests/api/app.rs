@@ -113,6 +113,7 @@ impl TestApp {
     pub async fn with_own_engine(change: impl FnOnce(&mut Config)) -> Self {
         let mut own = Own::new(Database::create().await);
         own.config.engine.engine_threads = Some(1.try_into().unwrap());
+        own.config.fairness.spare_threads = 0;
         change(&mut own.config);
         let engines = Arc::new(faces::start(&own.config).unwrap());
         engines.loaded().await.unwrap();

@@ -1,31 +1,36 @@
 //! Memory for decoded pictures, shared by all engines of a process.
 //!
 //! An encoded picture says little about what it costs: a PNG of 400 kB can have 50 million pixels. So a decoder takes
-//! what a picture will need before it allocates, waits while others have it, and gives it back with the picture.
+//! what a picture will need before it allocates, waits while others have it, and gives it back with the picture. Small
+//! pictures have a reserve beyond the limit, so that they do not wait for large ones.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::DecodeError;
 
+/// A picture is small if it needs at most this part of the limit; the reserve of small pictures has the same size. Of the default
+/// limit it is 32 MiB, which hold a JPEG of five megapixels.
+const SMALL_PART: u64 = 16;
+
 /// The memory that decoded pictures may take at a time.
 #[derive(Debug)]
 pub struct Budget {
     limit: u64,
     wait: Duration,
-    free: Mutex<u64>,
+    held: Mutex<u64>,
     freed: Condvar,
 }
 
 impl Budget {
-    /// A budget of `limit` bytes. A decoder that finds it used up waits up to `wait`.
+    /// A budget of `limit` bytes, and a sixteenth more for small pictures. A decoder that finds it used up waits up to `wait`.
     pub fn new(limit: u64, wait: Duration) -> Self {
-        Self { limit, wait, free: Mutex::new(limit), freed: Condvar::new() }
+        Self { limit, wait, held: Mutex::new(0), freed: Condvar::new() }
     }
 
-    /// Bytes that nothing holds.
+    /// Bytes that nothing holds, without the reserve of small pictures.
     pub fn free(&self) -> u64 {
-        *self.lock()
+        self.limit.saturating_sub(*self.lock())
     }
 
     /// Takes `bytes`, as soon as they are free.
@@ -37,21 +42,24 @@ impl Budget {
         if bytes > self.limit {
             return Err(DecodeError::NeedsTooMuchMemory { bytes, limit: self.limit });
         }
-        let waited = self.freed.wait_timeout_while(self.lock(), self.wait, |free| *free < bytes);
-        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if *free < bytes {
+        let small = self.limit / SMALL_PART;
+        let most = if bytes <= small { self.limit + small } else { self.limit };
+        let is_full = |held: &mut u64| *held + bytes > most;
+        let waited = self.freed.wait_timeout_while(self.lock(), self.wait, is_full);
+        let (mut held, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if is_full(&mut held) {
             return Err(DecodeError::NoMemory);
         }
-        *free -= bytes;
+        *held += bytes;
         Ok(Lease { budget: self.clone(), bytes })
     }
 
     fn lock(&self) -> MutexGuard<'_, u64> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn give_back(&self, bytes: u64) {
-        *self.lock() += bytes;
+        *self.lock() -= bytes;
         self.freed.notify_all();
     }
 }
@@ -111,5 +119,17 @@ mod tests {
         assert_eq!(budget.take(11).unwrap_err(), DecodeError::NoMemory);
         drop(held);
         assert!(budget.take(100).is_ok());
+    }
+
+    #[test]
+    fn a_small_picture_does_not_wait_for_large_ones() {
+        let budget = Arc::new(Budget::new(160, Duration::from_millis(1)));
+        let large = budget.take(160).unwrap();
+        assert_eq!(budget.take(11).unwrap_err(), DecodeError::NoMemory);
+        let small = budget.take(10).unwrap();
+        assert_eq!(budget.take(1).unwrap_err(), DecodeError::NoMemory, "the reserve is held");
+        drop((large, small));
+        assert_eq!(budget.free(), 160);
+        assert!(budget.take(160).is_ok());
     }
 }
