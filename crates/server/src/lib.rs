@@ -19,6 +19,7 @@ pub mod lists;
 pub mod metrics;
 pub mod model;
 pub mod origin;
+pub mod outbound;
 pub mod pools;
 pub mod random;
 pub mod rate;

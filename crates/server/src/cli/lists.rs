@@ -9,7 +9,7 @@ use vultus_screening::lists::{Source, Version};
 use vultus_screening::{BirthDate, Country, Facts, Query, Screener, THRESHOLD};
 
 use super::print;
-use crate::config::Lists;
+use crate::config::{Lists, Outbound};
 use crate::lists::{self, Change, Folder, Installed, Publishers};
 use crate::{clock, config};
 
@@ -82,6 +82,8 @@ enum Command {
 struct Location {
     #[command(flatten)]
     lists: Lists,
+    #[command(flatten)]
+    outbound: Outbound,
     /// Directory of all data of the server.
     #[arg(long, env = "VULTUS_DATA_DIR", default_value = "./data", value_name = "DIR")]
     data_dir: PathBuf,
@@ -90,6 +92,10 @@ struct Location {
 impl Location {
     fn folder(&self) -> Folder {
         Folder::new(self.lists.path(&self.data_dir))
+    }
+
+    fn publishers(&self) -> anyhow::Result<Publishers> {
+        Publishers::new(self.lists.lists_mirror.as_deref(), &self.outbound)
     }
 }
 
@@ -109,7 +115,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn pull(sources: &[Source], force: bool, location: &Location) -> anyhow::Result<()> {
-    let (folder, publishers) = (location.folder(), Publishers::new(location.lists.lists_mirror.as_deref())?);
+    let (folder, publishers) = (location.folder(), location.publishers()?);
     let mut failed = Vec::new();
     for source in sources {
         match lists::pull(&publishers, &folder, *source, force).await {

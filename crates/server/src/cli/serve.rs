@@ -60,7 +60,7 @@ async fn serve(
     work: bool,
 ) -> anyhow::Result<()> {
     let stop = stop_signal()?;
-    let schedule = Schedule::new(&config.screening)?;
+    let schedule = Schedule::new(&config.screening, &config.outbound)?;
     let address = listener.local_addr()?;
     let app = App::new(config, db, engines, keyring)?;
     mint_first_key(&app, address).await?;

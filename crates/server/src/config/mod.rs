@@ -7,6 +7,7 @@ mod http;
 mod images;
 mod lists;
 mod matching;
+mod outbound;
 mod retention;
 mod vectors;
 mod vision;
@@ -18,6 +19,7 @@ pub use http::Http;
 pub use images::Images;
 pub use lists::{Lists, Screening};
 pub use matching::Matching;
+pub use outbound::Outbound;
 pub use retention::Retention;
 pub(crate) use retention::{days, of_days};
 pub use vectors::{VectorEngine, Vectors};
@@ -56,6 +58,9 @@ pub struct Config {
     /// Sanctions lists: their directory, their source, and how often the server pulls them.
     #[command(flatten)]
     pub screening: Screening,
+    /// Requests that the server sends to others.
+    #[command(flatten)]
+    pub outbound: Outbound,
 }
 
 /// A time in seconds: a positive number, which may have fractions.

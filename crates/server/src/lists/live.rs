@@ -70,11 +70,11 @@ impl Schedule {
     ///
     /// # Errors
     /// As [`Publishers::new`].
-    pub fn new(options: &config::Screening) -> anyhow::Result<Option<Self>> {
+    pub fn new(options: &config::Screening, outbound: &config::Outbound) -> anyhow::Result<Option<Self>> {
         if options.lists_pull_hours == 0 {
             return Ok(None);
         }
-        let publishers = Publishers::new(options.lists.lists_mirror.as_deref())?;
+        let publishers = Publishers::new(options.lists.lists_mirror.as_deref(), outbound)?;
         Ok(Some(Self { publishers, period_us: i64::from(options.lists_pull_hours) * HOUR_US, next: Instant::now() }))
     }
 

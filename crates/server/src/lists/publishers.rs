@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use reqwest::{Client, Url};
+use anyhow::Context as _;
+use reqwest::Url;
 use vultus_screening::lists::Source;
 
-/// Longest file in bytes. The longest one today (OFAC's in XML) has 120 MB.
-const MAX_BYTES: usize = 512 << 20;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest time without a byte. The publishers' servers are sometimes slow.
-const READ_TIMEOUT: Duration = Duration::from_mins(1);
+use crate::config::Outbound;
+use crate::outbound::{Client, Limits};
+
+/// The longest file today (OFAC's in XML) has 120 MB. The publishers' servers are sometimes slow.
+const LIMITS: Limits = Limits { bytes: 512 << 20, idle: Duration::from_mins(1), total: Duration::from_hours(1) };
 
 /// OFAC's Sanctions List Service.
 const OFAC: &str = "https://sanctionslistservice.ofac.treas.gov/api/PublicationPreview/exports";
@@ -45,19 +45,9 @@ impl Publishers {
     /// With a `mirror`, the client fetches the file `f` of the list `l` from `mirror/l/f`.
     ///
     /// # Errors
-    /// When the mirror's address is not a URL, or the system's certificates cannot be read.
-    pub fn new(mirror: Option<&str>) -> anyhow::Result<Self> {
-        let mirror = mirror.map(mirror_url).transpose()?;
-        let client = Client::builder()
-            .user_agent(concat!("vultus/", env!("CARGO_PKG_VERSION")))
-            .https_only(mirror.is_none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .build()
-            .context(
-                "cannot create an HTTPS client: are the system's certificates installed (Debian: ca-certificates)?",
-            )?;
-        Ok(Self { client, mirror })
+    /// When the mirror's address is not a URL, and as [`Client::new`].
+    pub fn new(mirror: Option<&str>, outbound: &Outbound) -> anyhow::Result<Self> {
+        Ok(Self { client: Client::new(outbound)?, mirror: mirror.map(mirror_url).transpose()? })
     }
 
     /// Fetches the files of a list: names and contents.
@@ -71,23 +61,10 @@ impl Publishers {
                 Some(mirror) => mirror.join(&format!("{source}/{name}"))?,
                 None => Url::parse(&address)?,
             };
-            let host = url.host_str().unwrap_or_default().to_owned();
-            let bytes = self.fetch_file(url).await.with_context(|| format!("cannot fetch {name} from {host}"))?;
+            let bytes = self.client.get(url, LIMITS).await.with_context(|| format!("cannot fetch {name}"))?;
             fetched.push((name.to_owned(), bytes));
         }
         Ok(fetched)
-    }
-
-    async fn fetch_file(&self, url: Url) -> anyhow::Result<Vec<u8>> {
-        let mut response = self.client.get(url).send().await?.error_for_status()?;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if bytes.len() + chunk.len() > MAX_BYTES {
-                bail!("it is longer than {MAX_BYTES} bytes, the limit for a list");
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
     }
 }
 

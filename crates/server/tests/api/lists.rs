@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
+use vultus::config::Outbound;
 use vultus::lists::{Folder, Publishers, Screening, pull};
 use vultus_screening::Query;
 use vultus_screening::lists::Source;
@@ -80,10 +81,15 @@ impl Mirror {
     fn pull(&self, folder: &Folder, source: Source, force: bool) -> Result<bool, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         vultus::tls::install();
-        let publishers = Publishers::new(Some(&self.address)).unwrap();
+        let publishers = Publishers::new(Some(&self.address), &loopback()).unwrap();
         let change = runtime.block_on(pull(&publishers, folder, source, force));
         change.map(|change| change.is_new()).map_err(|error| format!("{error:#}"))
     }
+}
+
+/// The mirror of the tests has an address that only this machine reaches.
+fn loopback() -> Outbound {
+    Outbound { outbound_allow: vec!["127.0.0.1/32".parse().unwrap()], ..Outbound::default() }
 }
 
 const UN: &str = "un-consolidated/consolidated.xml";
@@ -177,9 +183,13 @@ fn lists_are_switched_under_queries_that_run() {
 fn the_program_pulls_imports_lists_and_searches() {
     let parent = tempfile::tempdir().unwrap();
     let mirror = Mirror::start(ofac_set());
-    let pulled = output(parent.path(), &["lists", "pull", "--list", "ofac-sdn", "--lists-mirror", &mirror.address]);
+    let pulled = output(
+        parent.path(),
+        &["lists", "pull", "--list", "ofac-sdn", "--outbound-allow", "127.0.0.1", "--lists-mirror", &mirror.address],
+    );
     assert_eq!(text(&pulled.stdout).trim(), "ofac-sdn is in force: 1 entries", "{pulled:?}");
-    let some = output(parent.path(), &["lists", "pull", "--lists-mirror", &mirror.address]);
+    let some =
+        output(parent.path(), &["lists", "pull", "--outbound-allow", "127.0.0.1", "--lists-mirror", &mirror.address]);
     assert!(!some.status.success() && text(&some.stdout).contains("ofac-sdn is in force already"), "{some:?}");
     assert!(text(&some.stderr).contains("not pulled: ofac-consolidated, un-consolidated"), "{some:?}");
 
@@ -207,7 +217,7 @@ fn a_server_pulls_lists_on_its_schedule() {
     let parent = tempfile::tempdir().unwrap();
     let mirror = Mirror::start(ofac_set());
     let first_log = |parent: &Path, word: &str| {
-        let options = ["--lists-pull-hours", "24", "--lists-mirror", &mirror.address];
+        let options = ["--lists-pull-hours", "24", "--outbound-allow", "127.0.0.1", "--lists-mirror", &mirror.address];
         let mut command = vultus(parent, &[&["serve", "--listen", "127.0.0.1:0"][..], &options].concat());
         let mut server = Server(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
         let mut log = BufReader::new(server.0.stderr.take().unwrap());
