@@ -72,7 +72,7 @@ async fn what_is_decoded_counts_against_the_memory_for_uploads() {
     let other = Id::new(Kind::Account, 1, [0; 8]);
     let held = app.app.uploads.take(other, app.app.uploads.total() - 100_000).unwrap();
     let collection = |spaces: usize| gzip(format!("{{\"name\": \"Home\"{}}}", " ".repeat(spaces)).as_bytes());
-    send(&app, "/v1/collection", "gzip", collection(40_000)).await.ok();
+    send(&app, "/v1/collection", "gzip", collection(20_000)).await.ok();
     send(&app, "/v1/collection", "gzip", collection(100_000)).await.problem(503, "uploads_full");
     drop(held);
     send(&app, "/v1/collection", "gzip", collection(100_000)).await.ok();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 use vultus_vision::DecodeError;
@@ -48,14 +48,14 @@ impl Upload {
         // How long a coded body is in the end is not known before.
         let announced = announced.filter(|_| coding == Coding::Plain);
         let receiver =
-            Receiver { announced, max_body_bytes, max_image_bytes, memory, bytes: BytesMut::new(), content: None };
+            Receiver { announced, max_body_bytes, max_image_bytes, memory, bytes: Vec::new(), content: None };
         let (patience, idle) = (app.config.http.body_timeout, app.config.http.body_idle_timeout);
         let received = tokio::select! {
             received = receiver.receive(request.into_body(), coding, patience, idle) => received?,
             () = origin.presence.over() => return Err(Error::Timeout),
         };
         let Receiver { bytes, memory, .. } = received;
-        Ok(Self { bytes: bytes.freeze(), max_image_bytes, origin, memory: Arc::new(memory) })
+        Ok(Self { bytes: bytes.into(), max_image_bytes, origin, memory: Arc::new(memory) })
     }
 
     /// The body itself as a picture.
@@ -114,7 +114,7 @@ struct Receiver {
     max_body_bytes: usize,
     max_image_bytes: usize,
     memory: Held,
-    bytes: BytesMut,
+    bytes: Vec<u8>,
     /// What it is, once that is known.
     content: Option<Content>,
 }
@@ -135,22 +135,27 @@ impl Receiver {
         self.content = self.content.or_else(|| Content::of(bytes));
         let length = self.bytes.len() + bytes.len();
         let expected = self.announced.map_or(length, |announced| announced.max(length));
-        let memory = if self.content == Some(Content::Picture) {
-            if expected > self.max_image_bytes {
-                let source = DecodeError::TooManyBytes { bytes: expected, limit: self.max_image_bytes };
-                return Err(Error::BadImage { field: None, source });
-            }
-            expected
-        } else {
-            upload_peak_bytes(expected)
-        };
+        let is_picture = self.content == Some(Content::Picture);
+        if is_picture && expected > self.max_image_bytes {
+            let source = DecodeError::TooManyBytes { bytes: expected, limit: self.max_image_bytes };
+            return Err(Error::BadImage { field: None, source });
+        }
         if length > self.max_body_bytes {
             return Err(Error::BodyTooLarge { limit: self.max_body_bytes });
         }
+        let room = self.room(expected);
+        let memory = if is_picture { room } else { upload_peak_bytes(room) };
         self.memory.grow_to(memory).map_err(refused)?;
-        self.bytes.reserve(expected - self.bytes.len());
+        self.bytes.reserve_exact(room - self.bytes.len());
         self.bytes.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// Bytes to have room for when so many are expected: twice as many as before while nobody knows how long the body is, or it would
+    /// be copied too often.
+    fn room(&self, expected: usize) -> usize {
+        let capacity = self.bytes.capacity();
+        if expected <= capacity { capacity } else { (2 * capacity).min(self.max_body_bytes).max(expected) }
     }
 }
 
@@ -190,5 +195,26 @@ impl Upload {
         let account = vultus_store::Id::new(vultus_store::Kind::Account, 1, [0; 8]);
         let memory = crate::budget::Budget::new(1 << 30, 1.0, 0).take(account, upload_peak_bytes(bytes.len())).unwrap();
         Self { bytes, max_image_bytes: 1 << 10, origin: Origin::own(account), memory: Arc::new(memory) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Budget;
+
+    #[test]
+    fn the_memory_of_a_body_of_unknown_length_is_accounted_for() {
+        let account = vultus_store::Id::new(vultus_store::Kind::Account, 1, [0; 8]);
+        let memory = Budget::new(3_000_000, 1.0, 0).take(account, 0).unwrap();
+        let (max_body_bytes, max_image_bytes) = (1_000_000, 900_000);
+        let mut receiver =
+            Receiver { announced: None, max_body_bytes, max_image_bytes, memory, bytes: Vec::new(), content: None };
+        let mut chunks = 0;
+        while receiver.take(&[b'x'; 1_000]).is_ok() {
+            assert!(receiver.memory.count() >= receiver.bytes.capacity(), "after {} bytes", receiver.bytes.len());
+            chunks += 1;
+        }
+        assert_eq!((chunks, receiver.bytes.capacity()), (900, 1_000_000));
     }
 }
