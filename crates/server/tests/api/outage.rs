@@ -1,10 +1,11 @@
 //! The database goes away and comes back. Always on PostgreSQL: a file does not go away.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
+use tokio::task::JoinSet;
 
 use crate::app::{TestApp, base64};
 use crate::link::{Link, State};
@@ -56,15 +57,12 @@ async fn a_database_that_hangs_is_told_in_time() {
         // The statement is on its way when the database hangs.
         tokio::time::sleep(Duration::from_secs(1)).await;
         link.set(State::Silent);
-        let started = Instant::now();
         app.get("/readyz").await.problem(503, "database_unavailable");
         app.get("/v1/collection").await.problem(503, "database_unavailable");
-        started.elapsed()
     };
-    let started = Instant::now();
-    let (reply, two_others) = tokio::join!(app.post("/v1/collection", &home), hanging);
+    // All are answered while the database hangs, and not because a request's time is over, which has other codes.
+    let (reply, ()) = tokio::join!(app.post("/v1/collection", &home), hanging);
     reply.problem(503, "database_unavailable");
-    assert!(started.elapsed() < Duration::from_secs(15) && two_others < Duration::from_secs(15));
 
     lock.close().await.unwrap();
     link.set(State::Whole);
@@ -122,4 +120,19 @@ async fn no_enroll_is_half_applied_by_an_outage() {
     assert!(stored.iter().all(|one| one["embeddings"].as_array().is_some_and(|two| two.len() == 2)));
     let ids: Vec<&Value> = stored.iter().map(|one| &one["id"]).collect();
     assert!(acknowledged.iter().all(|id| ids.contains(&id)), "what was acknowledged is there");
+}
+
+/// One connection shows that the database lives, and all requests that wait share what it shows. If each asked for itself, the
+/// last of so many would wait for that connection for longer than a database may be silent.
+#[tokio::test]
+async fn a_slow_database_that_answers_is_not_away_however_many_wait() {
+    let (app, link) = linked().await;
+    link.set(State::Slow);
+    let mut waiting = JoinSet::new();
+    for _ in 0..400 {
+        let db = app.app.db.clone();
+        waiting.spawn(async move { db.silence().await });
+    }
+    let silent = tokio::time::timeout(Duration::from_secs(12), waiting.join_next()).await;
+    assert!(silent.is_err(), "{silent:?}");
 }

@@ -1,12 +1,10 @@
 //! What is particular to PostgreSQL.
 
-use std::time::Duration;
-
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::task::JoinSet;
 use vultus_store::{Db, Error, enrollments};
 
-use crate::world::{World, on_empty_postgres, on_postgres};
+use crate::world::{World, on_empty_postgres};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_programs_can_open_a_new_database_and_write_to_it_at_once() {
@@ -57,21 +55,6 @@ async fn a_database_that_cannot_have_vectors_is_refused_with_what_to_do() {
         assert!(error.to_string().contains("create extension vector"), "{error}");
         let remove = format!("drop owned by {role}; drop role {role}");
         sqlx::raw_sql(AssertSqlSafe(remove)).execute(&mut admin).await.unwrap();
-    })
-    .await;
-}
-
-/// The pulse has one connection. Thousands of requests that wait for a slow statement must not take it for silence.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_answers_is_not_silent_however_many_ask() {
-    on_postgres(async |world| {
-        let mut waiting = JoinSet::new();
-        for _ in 0..20_000 {
-            let db = world.db.clone();
-            waiting.spawn(async move { db.silence().await });
-        }
-        let silent = tokio::time::timeout(Duration::from_secs(12), waiting.join_next()).await;
-        assert!(silent.is_err(), "{silent:?}");
     })
     .await;
 }
