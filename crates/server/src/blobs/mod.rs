@@ -1,6 +1,7 @@
 //! Files that are kept of people, such as enrolled images. Each is sealed under the data key of its account (see `seal`), so
 //! that a copy of the folder or the bucket shows nothing, and a file in another's place is refused.
 
+mod error;
 mod place;
 
 use std::time::Duration;
@@ -10,9 +11,9 @@ use bytes::Bytes;
 use vultus_store::blobs::{self, Key};
 use vultus_store::{Db, Id, data_keys};
 
+pub use self::error::Error;
 use self::place::Place;
 use crate::config::Config;
-use crate::error::Error;
 use crate::keyring::Keyring;
 use crate::seal::{DataKey, Label};
 
@@ -45,7 +46,7 @@ impl Blobs {
     pub async fn put(&self, key: Key, content: Bytes) -> Result<(), Error> {
         let data_key = self.data_key(key.account).await?;
         let seal = move || labelled(key, |label| data_key.seal(label, &content));
-        let sealed = tokio::task::spawn_blocking(seal).await.map_err(|_| Error::Panicked)??;
+        let sealed = tokio::task::spawn_blocking(seal).await.context("sealing panicked")??;
         self.place.put(&key.to_string(), sealed.into()).await
     }
 

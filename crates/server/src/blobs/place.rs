@@ -15,8 +15,8 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path as Location;
 use object_store::{ClientConfigKey, ObjectStoreExt as _, RetryConfig};
 
+use super::Error;
 use crate::config::Config;
-use crate::error::Error;
 
 /// Longest time of all tries of a request to a bucket. It is shorter than the limit of a request to the server.
 const S3_PATIENCE: Duration = Duration::from_secs(20);
@@ -75,7 +75,7 @@ impl Place {
             Self::Folder(root) => {
                 let path = root.join(name);
                 let written = tokio::task::spawn_blocking(move || write(&path, &content)).await;
-                written.map_err(|_| Error::Panicked)?.context("cannot keep an image")?;
+                written.context("writing panicked")?.context("cannot keep an image")?;
             }
             Self::S3 { bucket, prefix, .. } => {
                 bucket.put(&location(prefix, name), content.into()).await.map_err(not_kept)?;
@@ -140,7 +140,7 @@ fn location(prefix: &Location, name: &str) -> Location {
 fn not_kept(error: object_store::Error) -> Error {
     let outage = matches!(error, object_store::Error::Generic { .. });
     let source = anyhow::Error::new(error).context("cannot keep an image in the bucket");
-    if outage { Error::Unavailable { part: "image store", source } } else { Error::Internal(source) }
+    if outage { Error::Unavailable(source) } else { Error::Internal(source) }
 }
 
 /// Writes a file beside its place and moves it there, so that it is whole whenever it is there.

@@ -14,7 +14,8 @@ use crate::app::App;
 use crate::auth::keys;
 use crate::auth::principal::{Principal, Scope};
 use crate::budget::Refusal;
-use crate::error::{Error, KeyProblem};
+use crate::error::{Error as FlowError, KeyProblem};
+use crate::http::wire::error::Error;
 use crate::origin::{Origin, Presence};
 
 const HEADER: &str = "x-api-key";
@@ -35,10 +36,10 @@ pub(super) async fn admit(
 }
 
 async fn principal(app: &App, parts: &Parts, scope: Scope) -> Result<Principal, Error> {
-    let header = parts.headers.get(HEADER).ok_or(Error::Unauthorized(KeyProblem::Missing))?;
-    let text = header.to_str().map_err(|_| Error::Unauthorized(KeyProblem::Unknown))?;
+    let header = parts.headers.get(HEADER).ok_or(FlowError::Unauthorized(KeyProblem::Missing))?;
+    let text = header.to_str().map_err(|_| FlowError::Unauthorized(KeyProblem::Unknown))?;
     if text.trim().is_empty() {
-        return Err(Error::Unauthorized(KeyProblem::Missing));
+        return Err(FlowError::Unauthorized(KeyProblem::Missing).into());
     }
     let principal = keys::authenticate(&app.db, &app.keyring, text).await?;
     let span = tracing::Span::current();
@@ -68,7 +69,7 @@ fn count(app: &App, parts: &mut Parts, account: Id) -> Result<(), Error> {
     let presence = parts.extensions.get::<Presence>().cloned().unwrap_or_default();
     let in_flight = app.requests.take(account, 1).map_err(|refusal| match refusal {
         Refusal::Full => Error::RequestsFull,
-        Refusal::Share => Error::AccountBusy { what: "requests" },
+        Refusal::Share => FlowError::AccountBusy { what: "requests" }.into(),
     })?;
     presence.count(in_flight);
     parts.extensions.insert(Origin { account, presence });

@@ -19,7 +19,7 @@ use super::v1::{collection, enroll, facedetect, feedback, identify, match_, spde
 use super::wire::{accept, observe, repeat, seats};
 use crate::app::App;
 use crate::auth::principal::Scope;
-use crate::error::Error;
+use crate::http::wire::error::Error;
 
 /// Everything the server answers.
 pub fn router(app: Arc<App>) -> Router {

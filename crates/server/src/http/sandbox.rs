@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
 
 use super::openapi::openapi;
-use crate::error::Error;
+use crate::http::wire::error::Error;
 
 /// The header that asks for an error, by its status.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("x-sandbox-status");

@@ -8,7 +8,7 @@ use vultus_store::fits::{self, Fit};
 use vultus_store::{Db, jobs};
 
 use crate::clock;
-use crate::error::Error;
+use crate::search::Error;
 use crate::search::{Cache, Space};
 
 /// A classifier whose subjects are the [numbers](vultus_store::Id::number) of enrollments.

@@ -3,6 +3,7 @@
 
 mod cache;
 pub mod classifiers;
+mod error;
 mod memory;
 #[cfg(feature = "milvus")]
 mod milvus;
@@ -18,13 +19,13 @@ use vultus_store::collections::{CollectionKey, State};
 use vultus_store::{Db, Id};
 
 pub use cache::Cache;
+pub use error::Error;
 pub use memory::Memory;
 #[cfg(feature = "milvus")]
 pub use milvus::Milvus;
 pub use postgres::Postgres;
 
 use crate::config::{Config, Data, VectorEngine};
-use crate::error::Error;
 use crate::keyring::Keyring;
 #[cfg(feature = "milvus")]
 use crate::model::Model;

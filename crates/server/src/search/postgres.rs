@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use vultus_store::{Db, vectors};
 
 use super::{Comparison, Hit, Space, VectorIndex};
-use crate::error::Error;
+use crate::search::Error;
 
 /// The vectors that the database keeps in step with its other tables: what is deleted there is gone here as well.
 pub struct Postgres {

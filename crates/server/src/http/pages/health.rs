@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock;
-use crate::error::Error;
 use crate::http::wire::envelope::{Envelope, NoMeta};
+use crate::http::wire::error::Error;
 use crate::http::wire::problem::Problem;
 use crate::pools::{self, Loading};
 

@@ -14,7 +14,7 @@ use vultus_store::jobs;
 
 use crate::app::App;
 use crate::clock;
-use crate::error::Error;
+use crate::http::wire::error::Error;
 use crate::lists::Installed;
 use crate::metrics::METRICS;
 use crate::pools::Loading;

@@ -12,9 +12,9 @@ use utoipa::ToSchema;
 use vultus_vision::{DetectSize, Landmarks, Point, Quality};
 
 use crate::app::App;
-use crate::error::Error;
 use crate::flows;
 use crate::flows::detect::{Faces, Found};
+use crate::http::wire::error::Error;
 use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::parameters::{Endpoint, Form, Kind, Parameter};

@@ -8,9 +8,10 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::principal::Principal;
-use crate::error::{Entity, Error};
+use crate::error::Entity;
 use crate::flows::{self, Outcome};
 use crate::http::wire::envelope::{FaceAnswer, NoMeta};
+use crate::http::wire::error::Error;
 use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::parameters::{Endpoint, Form, Kind, Parameter};

@@ -10,10 +10,11 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::principal::{Answers, Principal};
-use crate::error::{Entity, Error};
+use crate::error::Entity;
 use crate::flows::match_::{ComparedFace, Comparison};
 use crate::flows::{self, Outcome, Picture};
 use crate::http::wire::envelope::{FaceAnswer, PerFace};
+use crate::http::wire::error::Error;
 use crate::http::wire::fields::Fields;
 use crate::http::wire::input::Input;
 use crate::http::wire::parameters::{Endpoint, Form, Kind, Parameter};

@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use super::facedetect::IMG;
 use crate::app::App;
 use crate::auth::principal::Principal;
-use crate::error::Error;
 use crate::flows::{self, Outcome};
 use crate::http::wire::envelope::FaceAnswer;
+use crate::http::wire::error::Error;
 use crate::http::wire::input::Input;
 use crate::http::wire::parameters::{Endpoint, Form};
 

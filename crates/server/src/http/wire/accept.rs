@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::error::Error;
+use crate::http::wire::error::Error;
 
 pub(crate) async fn check(request: Request, next: Next) -> Response {
     if takes_json(request.headers()) { next.run(request).await } else { Error::NotAcceptable.into_response() }

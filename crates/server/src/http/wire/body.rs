@@ -15,8 +15,9 @@ use vultus_vision::DecodeError;
 use super::coding::{Coding, Decoder};
 use crate::app::App;
 use crate::budget::{Held, Refusal, upload_peak_bytes};
-use crate::error::Error;
+use crate::error::Error as FlowError;
 use crate::flows::Picture;
+use crate::http::wire::error::Error;
 use crate::origin::Origin;
 
 /// A body that has arrived as a whole. Its memory is accounted for until this, and all pictures that were made of it, are
@@ -33,8 +34,8 @@ impl Upload {
     /// Receives the body of a request, of at most `longest` bytes before and after it is decoded.
     ///
     /// # Errors
-    /// [`Error::BodyTooLarge`], [`Error::BodyTooSlow`], [`Error::BodyBroken`], [`Error::BadImage`], [`Error::UploadsFull`],
-    /// [`Error::AccountBusy`], [`Error::UnknownCoding`], [`Error::NotGzip`].
+    /// [`Error::BodyTooLarge`], [`Error::BodyTooSlow`], [`Error::BodyBroken`], [`FlowError::BadImage`], [`Error::UploadsFull`],
+    /// [`FlowError::AccountBusy`], [`Error::UnknownCoding`], [`Error::NotGzip`].
     pub(crate) async fn receive(request: Request, app: &App, longest: usize) -> Result<Self, Error> {
         let origin = request.extensions().get::<Origin>().cloned();
         let origin = origin.ok_or_else(|| anyhow::anyhow!("a body of nobody's"))?;
@@ -52,7 +53,7 @@ impl Upload {
         let (patience, idle) = (app.config.http.body_timeout, app.config.http.body_idle_timeout);
         let received = tokio::select! {
             received = receiver.receive(request.into_body(), coding, patience, idle) => received?,
-            () = origin.presence.over() => return Err(Error::Timeout),
+            () = origin.presence.over() => return Err(FlowError::Timeout.into()),
         };
         let Receiver { bytes, memory, .. } = received;
         Ok(Self { bytes: bytes.into(), max_image_bytes, origin, memory: Arc::new(memory) })
@@ -68,7 +69,7 @@ impl Upload {
         let (bytes, limit) = (super::base64::decoded_bytes(base64), self.max_image_bytes);
         if bytes > limit {
             let source = DecodeError::TooManyBytes { bytes, limit };
-            return Err(Error::BadImage { field: Some(field.to_owned()), source });
+            return Err(FlowError::BadImage { field: Some(field.to_owned()), source }.into());
         }
         let bytes = super::base64::decode(base64).ok_or_else(|| Error::NotBase64 { field: field.to_owned() })?;
         Ok(Picture::new(Some(field.to_owned()), bytes.into(), self.origin.clone(), Some(self.memory.clone())))
@@ -89,7 +90,7 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
 fn refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::Full => Error::UploadsFull,
-        Refusal::Share => Error::AccountBusy { what: "bytes of uploads" },
+        Refusal::Share => FlowError::AccountBusy { what: "bytes of uploads" }.into(),
     }
 }
 
@@ -138,7 +139,7 @@ impl Receiver {
         let is_picture = self.content == Some(Content::Picture);
         if is_picture && expected > self.max_image_bytes {
             let source = DecodeError::TooManyBytes { bytes: expected, limit: self.max_image_bytes };
-            return Err(Error::BadImage { field: None, source });
+            return Err(FlowError::BadImage { field: None, source }.into());
         }
         if length > self.max_body_bytes {
             return Err(Error::BodyTooLarge { limit: self.max_body_bytes });

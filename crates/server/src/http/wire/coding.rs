@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use flate2::write::GzDecoder;
 
-use crate::error::Error;
+use crate::error::Error as FlowError;
+use crate::http::wire::error::Error;
 
 /// How a body is coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl<W: Write + Send + 'static> Decoder<W> {
             Self::Plain(mut sink) => sink.write_all(&bytes).map_err(failure).map(|()| Self::Plain(sink)),
             Self::Gzip(mut decoder) => {
                 let decode = move || decoder.write_all(&bytes).map_err(failure).map(|()| Self::Gzip(decoder));
-                tokio::task::spawn_blocking(decode).await.map_err(|_| Error::Panicked)?
+                tokio::task::spawn_blocking(decode).await.map_err(|_| FlowError::Panicked)?
             }
         }
     }

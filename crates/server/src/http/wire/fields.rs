@@ -14,8 +14,9 @@ use super::parameters::{
     Endpoint, Form, Kind, MAX_LABEL_CHARS, MAX_OBJECT_BYTES, MAX_RATE, Parameter, picture_position,
 };
 use super::reference::Reference;
-use crate::error::{Entity, Error};
+use crate::error::Entity;
 use crate::flows::Picture;
+use crate::http::wire::error::Error;
 
 /// The parameters of one request by name.
 pub(crate) struct Fields<'a> {

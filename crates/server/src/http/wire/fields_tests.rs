@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::error::Error as FlowError;
 
 const IMG: Parameter = Parameter::optional("img", Kind::Picture, "");
 const IMAGES: Parameter = Parameter::required("img0", Kind::Pictures, "");
@@ -161,6 +162,6 @@ fn ids_of_another_kind_are_not_found_and_endless_ones_are_refused() {
     let enrollment = Id::new(vultus_store::Kind::Enrollment, 1, [1; 8]).to_string();
     let fields = parse(format!("{{\"collection_id\": \"{enrollment}\", \"id\": \"{}\"}}", "A".repeat(513)));
     let wrong = fields.required_id(&COLLECTION).unwrap_err();
-    assert!(matches!(wrong, Error::NotFound(Entity::Collection)));
+    assert!(matches!(wrong, Error::Flow(FlowError::NotFound(Entity::Collection))));
     assert!(matches!(fields.id(&PERSON), Err(Error::WrongValue { .. })));
 }

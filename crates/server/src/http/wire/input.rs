@@ -11,7 +11,8 @@ use super::parameters::{Endpoint, Form};
 use super::repeat::{self, Refused};
 use crate::app::App;
 use crate::auth::principal::Principal;
-use crate::error::Error;
+use crate::error::Error as FlowError;
+use crate::http::wire::error::Error;
 
 /// Requests longer than this are read off the async threads: the longest ones take 100 ms and more.
 const INLINE_BYTES: usize = 64 << 10;
@@ -44,7 +45,7 @@ impl FromRequest<Arc<App>> for Input {
         if let Some(caller) = caller {
             let body = upload.bytes.clone();
             let hash = move || repeat::fingerprint(&method, &uri, &body);
-            let fingerprint = tokio::task::spawn_blocking(hash).await.map_err(|_| Error::Panicked)?;
+            let fingerprint = tokio::task::spawn_blocking(hash).await.map_err(|_| FlowError::Panicked)?;
             repeat::check(app, &caller, fingerprint).await?;
         }
         Ok(Self { endpoint, upload, query, lenient })
@@ -74,6 +75,6 @@ impl Input {
         if !long {
             return parse();
         }
-        tokio::task::spawn_blocking(parse).await.map_err(|_| Error::Panicked)?
+        tokio::task::spawn_blocking(parse).await.map_err(|_| FlowError::Panicked)?
     }
 }

@@ -9,7 +9,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::parameters::{Endpoint, Kind};
-use crate::error::Error;
+use crate::http::wire::error::Error;
 
 /// Most members of the object; a client that sends everything it has still stays far below.
 const MAX_MEMBERS: usize = 1_000;

@@ -16,7 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::app::App;
-use crate::error::Error;
+use crate::error::Error as FlowError;
+use crate::http::wire::error::Error;
 
 /// Items that are gathered before a list counts as long.
 const SHORT: usize = 1_000;
@@ -93,7 +94,7 @@ type Reader = JoinHandle<Result<vultus_store::Result<()>, tokio::time::error::El
 
 /// What came of reading to the end.
 async fn end(reader: Reader) -> Result<(), Error> {
-    Ok(reader.await.map_err(|_| Error::Panicked)?.map_err(|_| Error::Timeout)??)
+    Ok(reader.await.map_err(|_| FlowError::Panicked)?.map_err(|_| FlowError::Timeout)??)
 }
 
 /// A long list on its way.

@@ -6,6 +6,7 @@ mod base64;
 pub(super) mod body;
 mod coding;
 pub(super) mod envelope;
+pub(crate) mod error;
 pub(super) mod fields;
 pub(super) mod input;
 mod json;

@@ -20,7 +20,8 @@ use super::access::{self, Access};
 use super::linger::Rest;
 use super::{problem, repeat};
 use crate::app::App;
-use crate::error::Error;
+use crate::error::Error as FlowError;
+use crate::http::wire::error::Error;
 use crate::origin::Presence;
 use crate::random::random_bytes;
 
@@ -71,13 +72,17 @@ async fn answer(app: &App, request: Request, next: Next, id: &str) -> Response {
         // Sooner than that, so that others can be asked. The handler waits for a database that is silent.
         error = app.db.silence() => {
             handler.abort();
-            Error::Store(error).into_response()
+            Error::from(error).into_response()
         }
     };
     let Some(error) = response.extensions().get::<Arc<Error>>().cloned() else { return response };
     if !matches!(
         *error,
-        Error::BodyTooSlow | Error::BodyBroken | Error::Timeout | Error::Unsettled | Error::RepeatInProgress
+        Error::BodyTooSlow
+            | Error::BodyBroken
+            | Error::Flow(FlowError::Timeout)
+            | Error::Unsettled
+            | Error::RepeatInProgress
     ) {
         rest.discard().await;
     }
@@ -95,7 +100,7 @@ async fn handle(request: Request, next: Next, answer: oneshot::Sender<Response>,
 
 /// A handler that panics drops its sender.
 fn response_of(handled: Result<Response, oneshot::error::RecvError>) -> Response {
-    handled.unwrap_or_else(|_| Error::Panicked.into_response())
+    handled.unwrap_or_else(|_| Error::Flow(FlowError::Panicked).into_response())
 }
 
 /// The answer to a request whose time is over. Work that has changed nothing stops by itself at once, and what had begun to
@@ -103,7 +108,7 @@ fn response_of(handled: Result<Response, oneshot::error::RecvError>) -> Response
 async fn settle(answered: oneshot::Receiver<Response>, is_safe: bool, is_repeatable: bool) -> Response {
     match tokio::time::timeout(SETTLING, answered).await {
         Ok(handled) => response_of(handled),
-        Err(_) if is_safe => Error::Timeout.into_response(),
+        Err(_) if is_safe => Error::Flow(FlowError::Timeout).into_response(),
         Err(_) if is_repeatable => Error::RepeatInProgress.into_response(),
         Err(_) => Error::Unsettled.into_response(),
     }

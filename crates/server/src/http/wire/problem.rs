@@ -12,7 +12,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vultus_store::Error as StoreError;
 
-use crate::error::{Error, KeyProblem};
+use super::error::Error;
+use crate::error::{Error as FlowError, KeyProblem};
 use crate::pools;
 use crate::random::random_bytes;
 
@@ -124,7 +125,7 @@ pub(crate) fn render(error: &Error, mut headers: HeaderMap, request_id: &str) ->
     let (status, code) = classify(error);
     debug_assert!(is_documented(status, code), "{status} {code} is missing from CODES");
     let sandbox = matches!(error, Error::Sandbox { .. });
-    if matches!(error, Error::Unavailable { .. } | Error::Store(StoreError::Unavailable(_))) {
+    if let Error::Flow(FlowError::Unavailable { .. } | FlowError::Store(StoreError::Unavailable(_))) = error {
         tracing::warn!(code, error = %causes(error), "a request failed");
     }
     let message = if status == StatusCode::INTERNAL_SERVER_ERROR && !sandbox {
@@ -168,11 +169,12 @@ fn causes(error: &Error) -> String {
     text
 }
 
+const BAD: StatusCode = StatusCode::BAD_REQUEST;
+const BUSY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+
 /// The status and the stable code of an error.
 fn classify(error: &Error) -> (StatusCode, &'static str) {
-    const BAD: StatusCode = StatusCode::BAD_REQUEST;
-    const BUSY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
-    const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
     match error {
         Error::EmptyBody { .. } => (BAD, "empty_body"),
         Error::BodyTooLarge { .. } => (BAD, "body_too_large"),
@@ -188,43 +190,51 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::WrongType { .. } => (BAD, "wrong_type"),
         Error::WrongValue { .. } => (BAD, "wrong_value"),
         Error::NotBase64 { .. } => (BAD, "not_base64"),
-        Error::BadImage { .. } => (BAD, "bad_image"),
         Error::TooManyImages { .. } => (BAD, "too_many_images"),
-        Error::OtherModel { .. } => (BAD, "other_model"),
-        Error::GalleryTooLarge { .. } => (BAD, "gallery_too_large"),
-        Error::Unauthorized(KeyProblem::Missing) => (StatusCode::UNAUTHORIZED, "key_missing"),
-        Error::Unauthorized(KeyProblem::Unknown) => (StatusCode::UNAUTHORIZED, "key_unknown"),
-        Error::Unauthorized(KeyProblem::Revoked) => (StatusCode::UNAUTHORIZED, "key_revoked"),
-        Error::Unauthorized(KeyProblem::Expired) => (StatusCode::UNAUTHORIZED, "key_expired"),
-        Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "scope_missing"),
-        Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
         Error::Sandbox { status, .. } => (StatusCode::from_u16(*status).unwrap_or(FAILED), "sandbox"),
         Error::UnknownPath => (StatusCode::NOT_FOUND, "unknown_path"),
-        Error::NotFound(_) | Error::Store(StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "not_found"),
         Error::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "wrong_method"),
         Error::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
         Error::ConnectionsFull => (BUSY, "connections_full"),
         Error::ListsFull => (BUSY, "lists_full"),
         Error::UploadsFull => (BUSY, "uploads_full"),
-        Error::ImagesFull => (BUSY, "images_full"),
         Error::RequestsFull => (BUSY, "requests_full"),
-        Error::AccountBusy { .. } | Error::Engine(pools::Error::AccountBusy) => {
-            (StatusCode::TOO_MANY_REQUESTS, "account_busy")
-        }
-        Error::Timeout | Error::Engine(pools::Error::Over) => (BUSY, "timeout"),
         Error::Unsettled => (BUSY, "unsettled"),
         Error::KeyReused => (BAD, "idempotency_key_reused"),
-        Error::RepeatInProgress | Error::Store(StoreError::Repeated) => (BUSY, "repeat_in_progress"),
+        Error::RepeatInProgress => (BUSY, "repeat_in_progress"),
         Error::AnswerLost => (StatusCode::CONFLICT, "answer_lost"),
-        Error::Engine(pools::Error::Busy) => (BUSY, "engine_busy"),
-        Error::Engine(pools::Error::NotLoaded) => (BUSY, "engine_not_loaded"),
-        Error::Store(StoreError::Gone { .. }) => (StatusCode::GONE, "deleted"),
-        Error::Store(StoreError::TooManyEmbeddings { .. }) => (BAD, "too_many_embeddings"),
-        Error::Store(StoreError::LastEmbedding) => (BAD, "last_embedding"),
-        Error::Store(StoreError::LegacyIdTaken { .. }) => (BAD, "legacy_id_taken"),
-        Error::Store(StoreError::Unavailable(_)) => (BUSY, "database_unavailable"),
-        Error::Unavailable { .. } => (BUSY, "service_unavailable"),
-        Error::Store(
+        Error::Flow(error) => classify_flow(error),
+    }
+}
+
+/// The same of what a flow reports.
+fn classify_flow(error: &FlowError) -> (StatusCode, &'static str) {
+    match error {
+        FlowError::BadImage { .. } => (BAD, "bad_image"),
+        FlowError::OtherModel { .. } => (BAD, "other_model"),
+        FlowError::GalleryTooLarge { .. } => (BAD, "gallery_too_large"),
+        FlowError::Unauthorized(KeyProblem::Missing) => (StatusCode::UNAUTHORIZED, "key_missing"),
+        FlowError::Unauthorized(KeyProblem::Unknown) => (StatusCode::UNAUTHORIZED, "key_unknown"),
+        FlowError::Unauthorized(KeyProblem::Revoked) => (StatusCode::UNAUTHORIZED, "key_revoked"),
+        FlowError::Unauthorized(KeyProblem::Expired) => (StatusCode::UNAUTHORIZED, "key_expired"),
+        FlowError::Forbidden { .. } => (StatusCode::FORBIDDEN, "scope_missing"),
+        FlowError::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+        FlowError::NotFound(_) | FlowError::Store(StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "not_found"),
+        FlowError::ImagesFull => (BUSY, "images_full"),
+        FlowError::AccountBusy { .. } | FlowError::Engine(pools::Error::AccountBusy) => {
+            (StatusCode::TOO_MANY_REQUESTS, "account_busy")
+        }
+        FlowError::Timeout | FlowError::Engine(pools::Error::Over) => (BUSY, "timeout"),
+        FlowError::Store(StoreError::Repeated) => (BUSY, "repeat_in_progress"),
+        FlowError::Engine(pools::Error::Busy) => (BUSY, "engine_busy"),
+        FlowError::Engine(pools::Error::NotLoaded) => (BUSY, "engine_not_loaded"),
+        FlowError::Store(StoreError::Gone { .. }) => (StatusCode::GONE, "deleted"),
+        FlowError::Store(StoreError::TooManyEmbeddings { .. }) => (BAD, "too_many_embeddings"),
+        FlowError::Store(StoreError::LastEmbedding) => (BAD, "last_embedding"),
+        FlowError::Store(StoreError::LegacyIdTaken { .. }) => (BAD, "legacy_id_taken"),
+        FlowError::Store(StoreError::Unavailable(_)) => (BUSY, "database_unavailable"),
+        FlowError::Unavailable { .. } => (BUSY, "service_unavailable"),
+        FlowError::Store(
             StoreError::Conflict(_)
             | StoreError::Url(_)
             | StoreError::CreateFile(_)
@@ -235,10 +245,10 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
             | StoreError::Seal(_)
             | StoreError::Database(_),
         )
-        | Error::Engine(pools::Error::Panicked)
-        | Error::Vision(_)
-        | Error::Panicked
-        | Error::Internal(_) => (FAILED, "internal"),
+        | FlowError::Engine(pools::Error::Panicked)
+        | FlowError::Vision(_)
+        | FlowError::Panicked
+        | FlowError::Internal(_) => (FAILED, "internal"),
     }
 }
 

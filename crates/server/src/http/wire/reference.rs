@@ -3,7 +3,9 @@
 use vultus_store::{Id, legacy_ids};
 
 use crate::app::App;
-use crate::error::{Entity, Error};
+use crate::error::Entity;
+use crate::error::Error as FlowError;
+use crate::http::wire::error::Error;
 
 /// What a client names: by the id that this server issued, or by the one that another server issued before.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,25 +20,25 @@ impl Reference {
     /// The text as a reference to such a thing.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if no such thing can have this id.
+    /// [`FlowError::NotFound`] if no such thing can have this id.
     pub(crate) fn new(entity: Entity, text: &str) -> Result<Self, Error> {
         match text.parse::<Id>() {
             Ok(id) if id.kind() == entity.kind() => Ok(Self::Id(id)),
             Err(_) if legacy_ids::check(text).is_ok() => Ok(Self::Legacy(entity, text.to_owned())),
-            Ok(_) | Err(_) => Err(Error::NotFound(entity)),
+            Ok(_) | Err(_) => Err(FlowError::NotFound(entity).into()),
         }
     }
 
     /// The id of the thing in this account. Whether an id of this server names something there is not looked up.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or those of the database.
+    /// [`FlowError::NotFound`], or those of the database.
     pub(crate) async fn resolve(self, app: &App, account: Id) -> Result<Id, Error> {
         match self {
             Self::Id(id) => Ok(id),
             Self::Legacy(entity, text) => {
                 let found = legacy_ids::find(&app.db, account, entity.kind(), &text).await?;
-                found.ok_or(Error::NotFound(entity))
+                Ok(found.ok_or(FlowError::NotFound(entity))?)
             }
         }
     }

@@ -12,7 +12,8 @@ use vultus_store::idempotency::{self, Done};
 use crate::app::App;
 use crate::auth::principal::{Fingerprint, Principal, Repeat};
 use crate::clock;
-use crate::error::Error;
+use crate::error::Error as FlowError;
+use crate::http::wire::error::Error;
 
 /// The header with the key of the client.
 pub(crate) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -113,7 +114,7 @@ pub(crate) async fn keep(app: &App, caller: &Principal, response: Response) -> R
     let (parts, body) = response.into_parts();
     let body = match to_bytes(body, MAX_ANSWER_BYTES).await {
         Ok(body) => body,
-        Err(error) => return Error::Internal(error.into()).into_response(),
+        Err(error) => return Error::Flow(FlowError::Internal(error.into())).into_response(),
     };
     let kept = async {
         let mut tx = app.db.write(caller.account).await?;

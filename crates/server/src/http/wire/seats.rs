@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Http;
-use crate::error::Error;
+use crate::http::wire::error::Error;
 use crate::metrics::METRICS;
 
 /// What is answered on a reserved connection; everything else is refused there.

@@ -7,7 +7,7 @@ use vultus_gallery::Gallery;
 use vultus_store::collections::{self, Member, MemberEmbedding, Reader};
 use vultus_store::{Db, Id};
 
-use crate::error::Error;
+use crate::search::Error;
 use crate::search::Space;
 
 /// A gallery whose subjects are the [numbers](Id::number) of enrollments, and the state of the collection that it is of.

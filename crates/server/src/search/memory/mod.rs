@@ -20,9 +20,9 @@ use vultus_store::{Db, Id, collections, data_keys};
 
 use self::loaded::{LoadedGallery, Slot, blocking, news};
 use self::snapshot::Folder;
-use crate::error::Error;
 use crate::keyring::Keyring;
 use crate::seal::DataKey;
+use crate::search::Error;
 use crate::search::{Cache, Hit, Space, VectorIndex};
 
 /// Galleries with fewer embeddings than this are built from the database as quickly as read from a file.
@@ -191,7 +191,7 @@ impl Galleries {
 
     fn check_budget(&self, embeddings: usize) -> Result<(), Error> {
         let limit = self.slots.capacity();
-        if embeddings > limit { Err(Error::GalleryTooLarge { embeddings, limit }) } else { Ok(()) }
+        if embeddings > limit { Err(Error::TooLarge { embeddings, limit }) } else { Ok(()) }
     }
 
     /// Has an index computed for a gallery that has outgrown its last one, while searches go on; changes wait only while it

@@ -220,7 +220,7 @@ async fn a_collection_that_outgrows_the_memory_is_refused_until_it_shrinks() {
     let eve = world.enroll([3].into_iter()).await;
     for _ in 0..2 {
         let refused = world.search(1).await;
-        assert!(matches!(refused, Err(Error::GalleryTooLarge { embeddings: 3, limit: 2 })), "{refused:?}");
+        assert!(matches!(refused, Err(Error::TooLarge { embeddings: 3, limit: 2 })), "{refused:?}");
     }
     let mut tx = world.db.write(world.account).await.unwrap();
     remove_member(&mut tx, world.account, world.collection, eve, crate::clock::now_us()).await.unwrap();

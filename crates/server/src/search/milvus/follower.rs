@@ -8,8 +8,8 @@ use vultus_store::cursors::{Cursor, Cursors};
 use vultus_store::{Db, collections};
 
 use super::writer::{self, Writer};
-use crate::error::Error;
 use crate::model::Model;
+use crate::search::Error;
 use crate::search::{Cache, Space};
 
 /// Collections of which this process remembers where Milvus is; of others it asks the database.
@@ -84,7 +84,7 @@ impl Follower {
 
     /// Passes a result on, and looks at the table again after a failure: it may not be there any more.
     pub fn noticed<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
-        if matches!(result, Err(Error::Unavailable { .. })) {
+        if matches!(result, Err(Error::Unavailable(_))) {
             *self.opened() = None;
         }
         result

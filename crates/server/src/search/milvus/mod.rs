@@ -21,8 +21,8 @@ use vultus_store::{Db, Id, vectors};
 
 use self::follower::Follower;
 use super::{Comparison, Hit, Space, VectorIndex};
-use crate::error::Error;
 use crate::model::Model;
+use crate::search::Error;
 
 /// Milvus, and how far it has followed the database.
 pub struct Milvus(Arc<Follower>);
@@ -109,7 +109,7 @@ impl From<vultus_milvus::Error> for Error {
         if error.is_denied() {
             return Self::Internal(error.into());
         }
-        Self::Unavailable { part: "vector engine", source: error.into() }
+        Self::Unavailable(error.into())
     }
 }
 

@@ -8,8 +8,8 @@ use vultus_store::collections::Reader;
 
 use super::follower::{Follower, OpenTable};
 use super::writer::{self, Writer};
-use crate::error::Error;
 use crate::search::Comparison;
+use crate::search::Error;
 
 impl Follower {
     /// Compares the rows in Milvus with the embeddings in collections. What servers have written and not searched since is

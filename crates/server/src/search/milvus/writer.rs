@@ -11,8 +11,8 @@ use vultus_store::vectors::unit;
 use vultus_store::{Db, Id};
 
 use super::follower::{Follower, OpenTable};
-use crate::error::Error;
 use crate::model::Model;
+use crate::search::Error;
 
 /// Changed people who are looked up together.
 const PEOPLE: usize = 100;
