@@ -83,7 +83,8 @@ def main():
             command = [sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"]
             command += ["--config-file", ROOT / "scripts/schemathesis.toml", "run", ROOT / "openapi.json", "--checks", "all"]
             command += ["--url", url, "--header", f"x-api-key: {key}", "--max-examples", str(MAX_EXAMPLES), *sys.argv[1:]]
-            environment = {**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": f"{TOOL}:{ROOT}/scripts"}
+            environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+            environment |= {"SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": f"{TOOL}:{ROOT}/scripts"}
             done = subprocess.run(command, cwd=folder, env=environment)
             if server.poll() is not None:
                 sys.exit(f"schemathesis: the server has ended ({server.returncode})")
