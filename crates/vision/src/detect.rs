@@ -1,11 +1,12 @@
 //! Faces in a picture: YuNet (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023).
 
 use crate::error::Error;
-use crate::geometry::{Point, Rect, suppress};
+use crate::geometry::{Point, Rect};
 use crate::image::Image;
 use crate::models::InputSpec;
 use crate::network::{Network, Output};
 use crate::resample::{Resampler, planes};
+use crate::suppress::suppress;
 
 /// A detected face, in pixels of the upright original.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,8 +71,7 @@ pub fn dominant(faces: &[Face]) -> Dominant<'_> {
     if rivals > 1 { Dominant::Ambiguous } else { Dominant::One(largest) }
 }
 
-/// Most candidates that are compared with each other, the most confident ones: a face has a handful, and the number of
-/// comparisons grows with the square.
+/// Most candidates that are looked at, the most confident ones: a face has a handful.
 const MAX_CANDIDATES: usize = 8192;
 
 /// The detection stage.

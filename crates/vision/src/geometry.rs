@@ -100,19 +100,6 @@ impl Rect {
     }
 }
 
-/// Keeps, best first, the items whose box overlaps no better one by more than `max_iou` (greedy non-maximum
-/// suppression).
-pub fn suppress<T>(mut items: Vec<T>, score: impl Fn(&T) -> f32, rect: impl Fn(&T) -> Rect, max_iou: f32) -> Vec<T> {
-    items.sort_by(|a, b| score(b).total_cmp(&score(a)));
-    let mut kept: Vec<T> = Vec::new();
-    for item in items {
-        if kept.iter().all(|better| rect(better).iou(&rect(&item)) <= max_iou) {
-            kept.push(item);
-        }
-    }
-    kept
-}
-
 /// A rotation with uniform scale and shift: `x' = a x - b y + tx`, `y' = b x + a y + ty`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Similarity {

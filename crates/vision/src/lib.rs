@@ -21,6 +21,7 @@ pub mod network;
 mod quality;
 mod resample;
 mod selftest;
+mod suppress;
 
 pub use calibration::Calibration;
 pub use decode::{Budget, DecodeError, Decoder, Limits};
