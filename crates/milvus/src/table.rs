@@ -75,7 +75,8 @@ impl Table {
         Ok(table)
     }
 
-    async fn find(client: &Client, name: &str) -> Result<Option<i64>, Error> {
+    /// Milvus's number of the collection of this name, if it exists.
+    pub async fn find(client: &Client, name: &str) -> Result<Option<i64>, Error> {
         let method = rpc!("DescribeCollection");
         let request = proto::OfCollection { collection_name: name.to_owned() };
         let found: proto::DescribeCollection = client.call(method, request).await?;

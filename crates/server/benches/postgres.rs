@@ -124,7 +124,8 @@ async fn fill(space: &Space, world: &World, size: usize) -> anyhow::Result<(Vec<
 }
 
 async fn milvus(url: &str, space: &Space, probes: &[Vec<f32>], nearest: &[Id]) -> anyhow::Result<()> {
-    let milvus = Milvus::new(space.db.clone(), url, Model { name: MODEL.to_owned(), dimension: DIMENSION })?;
+    let milvus =
+        Milvus::new(space.db.clone(), url, Model { name: MODEL.to_owned(), dimension: DIMENSION }, Milvus::PATIENCE)?;
     let start = Instant::now();
     milvus.maintain().await?;
     println!("  Milvus filled in {:.1?}", start.elapsed());

@@ -110,11 +110,22 @@ impl Cursors {
         Ok(keys(sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?))
     }
 
-    /// The engines with cursors, except this one.
-    pub async fn other_engines(&self, engine: &str) -> Result<Vec<String>> {
-        let text = "select distinct engine from cursors where engine <> $1";
-        let rows: Vec<(String,)> = sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?;
-        Ok(rows.into_iter().map(|(engine,)| engine).collect())
+    /// The id of this installation: 16 random letters and digits. A restored copy of the database has the same.
+    pub async fn installation(&self) -> Result<String> {
+        let (id,): (String,) = sqlx::query_as("select id from installation").fetch_one(&self.pool).await?;
+        Ok(id)
+    }
+
+    /// The engines with cursors, except this one, each with its newest stamp of a write.
+    pub async fn other_engines(&self, engine: &str) -> Result<Vec<(String, i64)>> {
+        let text = "select engine, max(written) from cursors where engine <> $1 group by engine order by engine";
+        Ok(sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?)
+    }
+
+    /// All collections of which the engine may have rows, of all accounts.
+    pub async fn followed(&self, engine: &str) -> Result<Vec<CollectionKey>> {
+        let text = "select account_id, collection_id from cursors where engine = $1";
+        Ok(keys(sqlx::query_as(text).bind(engine).fetch_all(&self.pool).await?))
     }
 
     /// Forgets an engine that no longer exists.

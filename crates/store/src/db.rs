@@ -143,7 +143,7 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *connection).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[FILES, &[VECTORS]].concat()).run_direct(None, &mut *connection, false).await?;
+        migrator(&[FILES, POSTGRES_FILES].concat()).run_direct(None, &mut *connection, false).await?;
         Ok(Db { pools: Backend::Postgres(PostgresPools { work, pulse }), sealer: None, written: Arc::default() })
     }
 
@@ -351,7 +351,9 @@ pub(crate) const FILES: &[File] = &[
     (15, "settings", include_str!("../migrations/0015_settings.sql")),
     (16, "idempotency", include_str!("../migrations/0016_idempotency.sql")),
 ];
-/// Only for PostgreSQL.
+/// Those for PostgreSQL alone.
+const POSTGRES_FILES: &[File] =
+    &[VECTORS, (15, "installation", include_str!("../migrations/postgres/0015_installation.sql"))];
 pub(crate) const VECTORS: File = (2, "vectors", include_str!("../migrations/postgres/0002_vectors.sql"));
 
 /// Puts them in the order of their numbers.

@@ -181,7 +181,7 @@ pub fn open_shared(engine: &VectorEngine, data: &Data, db: &Db) -> anyhow::Resul
 
 #[cfg(feature = "milvus")]
 fn open_milvus(address: &str, data: &Data, db: &Db) -> anyhow::Result<Arc<dyn VectorIndex>> {
-    Ok(Arc::new(Milvus::new(db.clone(), address, Model::configured(data)?)?))
+    Ok(Arc::new(Milvus::new(db.clone(), address, Model::configured(data)?, Milvus::PATIENCE)?))
 }
 
 #[cfg(not(feature = "milvus"))]

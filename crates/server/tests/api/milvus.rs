@@ -1,12 +1,16 @@
 //! What is particular to Milvus: it is another server, which can be away, and lose or keep what it should not. Only with
 //! `TEST_MILVUS_URL` (`make test-milvus`); the searches are tested with those of the other engines.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::json;
 use vultus::clock::now_us;
 use vultus::search::Error;
 use vultus::search::{Milvus, VectorIndex};
 use vultus_milvus::{Client, Row, Table};
+use vultus_store::collections::CollectionKey;
+use vultus_store::cursors::{Cursor, Cursors};
 use vultus_store::{collections, enrollments};
 
 use crate::app::{TestApp, base64};
@@ -29,15 +33,15 @@ fn milvus_url() -> String {
 }
 
 impl Beside {
-    /// The table belongs to the test of this name.
-    async fn new(test: &str) -> Self {
+    /// An installation whose model has this name, and which has no patience with the tables of others.
+    async fn new(model: &str) -> Self {
         let mut url = milvus_url();
-        let world = World::new(test).await;
+        let world = World::new(model).await;
         let client = Client::new(&url).unwrap();
         let link = Link::lead(&mut url);
-        let milvus = Milvus::new(world.db.clone(), &url, world.model.clone()).unwrap();
-        let name = format!("vultus_{test}_{}", world.model.dimension);
-        Table::drop(&client, &name).await.unwrap();
+        let milvus = Milvus::new(world.db.clone(), &url, world.model.clone(), Duration::ZERO).unwrap();
+        let installation = Cursors::of(&world.db).unwrap().installation().await.unwrap();
+        let name = format!("vultus_{installation}_v1_{model}_{}", world.model.dimension);
         Self { world, milvus, link, client, name }
     }
 
@@ -146,18 +150,68 @@ async fn a_milvus_that_lost_everything_is_filled_again() {
 
 #[tokio::test]
 #[ignore = "needs Milvus: make test-milvus"]
-async fn the_table_of_a_model_that_is_in_use_no_more_goes() {
+async fn the_table_of_another_model_stays_while_servers_use_it_and_goes_when_none_does() {
     let old = Beside::new("old_model").await;
     let home = old.world.collection().await;
-    old.world.enroll(home, &[0.0]).await;
-    assert_eq!(old.world.found(&old.milvus, home, 0.0).await.len(), 1);
-    let before = old.table().await.id;
+    let ada = old.world.enroll(home, &[0.0]).await;
+    old.world.enroll(home, &[50.0]).await;
+    assert_eq!(old.world.found(&old.milvus, home, 0.0).await.len(), 2);
 
     let model = vultus::model::Model { name: "new_model".to_owned(), dimension: 16 };
-    let url = milvus_url();
-    let new = Milvus::new(old.world.db.clone(), &url, model).unwrap();
+    let new = Milvus::new(old.world.db.clone(), &milvus_url(), model.clone(), Duration::ZERO).unwrap();
     new.maintain().await.unwrap();
-    assert_ne!(old.table().await.id, before, "it had to be made anew");
+    assert!(Table::find(&old.client, &old.name).await.unwrap().is_some(), "servers with the old model may run");
+
+    let mut tx = old.world.db.write(old.world.account).await.unwrap();
+    enrollments::delete(&mut tx, old.world.account, ada, now_us()).await.unwrap();
+    tx.commit().await.unwrap();
+    let patient = Milvus::new(old.world.db.clone(), &milvus_url(), model, Milvus::PATIENCE).unwrap();
+    patient.maintain().await.unwrap();
+    old.milvus.maintain().await.unwrap();
+    new.maintain().await.unwrap();
+    assert!(Table::find(&old.client, &old.name).await.unwrap().is_some(), "they do run");
+
+    old.world.enroll(home, &[70.0]).await;
+    new.maintain().await.unwrap();
+    assert_eq!(Table::find(&old.client, &old.name).await.unwrap(), None, "nobody brings it up to date");
+}
+
+#[tokio::test]
+#[ignore = "needs Milvus: make test-milvus"]
+async fn installations_in_one_milvus_leave_each_other_alone() {
+    let (ours, theirs) = (Beside::new("shared").await, Beside::new("shared").await);
+    let (our_home, their_home) = (ours.world.collection().await, theirs.world.collection().await);
+    let (ada, eve) = (ours.world.enroll(our_home, &[0.0]).await, theirs.world.enroll(their_home, &[0.0]).await);
+    assert_eq!(ours.world.found(&ours.milvus, our_home, 0.0).await, [ada]);
+    assert_eq!(theirs.world.found(&theirs.milvus, their_home, 0.0).await, [eve]);
+    ours.milvus.maintain().await.unwrap();
+    assert_eq!(ours.check().await, (1, 0, 0), "what is theirs is no surplus");
+    assert_eq!(ours.milvus.rebuild().await.unwrap(), Some(1));
+    assert_eq!(theirs.check().await, (1, 0, 0));
+}
+
+#[tokio::test]
+#[ignore = "needs Milvus: make test-milvus"]
+async fn a_table_of_before_installations_had_names_loses_our_rows_only() {
+    let beside = Beside::new("before").await;
+    let Beside { world, milvus, client, .. } = &beside;
+    let home = world.collection().await;
+    let name = format!("vultus_of_all_{home}_16");
+    let table = Table::open(client, &name, 16).await.unwrap();
+    let row = |space: &str| Row { key: format!("{space}/x/y"), vector: vec![0.25; 16] };
+    let (ours, theirs) = (home.to_string(), world.account.to_string());
+    table.insert(&ours, vec![row(&ours)]).await.unwrap();
+    table.insert(&theirs, vec![row(&theirs)]).await.unwrap();
+    let cursors = Cursors::of(&world.db).unwrap();
+    let of = CollectionKey { account: world.account, collection: home };
+    let held = cursors.hold(of, &format!("{name}#{}", table.id)).await.unwrap();
+    held.begin().await.unwrap();
+    held.save(Cursor { version: -1, changed: 0, written: 1 }).await.unwrap();
+
+    milvus.maintain().await.unwrap();
+    let now = table.now().await.unwrap();
+    assert_eq!(table.first_key("", now).await.unwrap(), Some(format!("{theirs}/x/y")));
+    Table::drop(client, &name).await.unwrap();
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ async fn on_each_engine(test: impl AsyncFn(&World, &dyn VectorIndex)) {
         test(&world, &Postgres::new(world.db.clone())).await;
     }
     if let Ok(url) = std::env::var("TEST_MILVUS_URL") {
-        test(&world, &Milvus::new(world.db.clone(), &url, world.model.clone()).unwrap()).await;
+        test(&world, &Milvus::new(world.db.clone(), &url, world.model.clone(), Milvus::PATIENCE).unwrap()).await;
     }
 }
 

@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::task::JoinSet;
 use vultus_store::{Db, Error, enrollments};
 
-use crate::world::{World, on_empty_postgres};
+use crate::world::{World, on_empty_postgres, on_postgres};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_programs_can_open_a_new_database_and_write_to_it_at_once() {
@@ -55,6 +55,21 @@ async fn a_database_that_cannot_have_vectors_is_refused_with_what_to_do() {
         assert!(error.to_string().contains("create extension vector"), "{error}");
         let remove = format!("drop owned by {role}; drop role {role}");
         sqlx::raw_sql(AssertSqlSafe(remove)).execute(&mut admin).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_installation_keeps_its_id_and_another_has_another() {
+    let id = async |world: &World| {
+        let cursors = vultus_store::cursors::Cursors::of(&world.db).unwrap();
+        cursors.installation().await.unwrap()
+    };
+    on_postgres(async |one| {
+        let first = id(&one).await;
+        assert!(first.len() == 16 && first.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{first}");
+        assert_eq!(id(&World::open(&one.url).await).await, first);
+        on_postgres(async |other| assert_ne!(id(&other).await, first)).await;
     })
     .await;
 }

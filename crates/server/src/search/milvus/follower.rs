@@ -7,6 +7,7 @@ use vultus_store::collections::CollectionKey;
 use vultus_store::cursors::{Cursor, Cursors};
 use vultus_store::{Db, collections};
 
+use super::others::Waiting;
 use super::writer::{self, Writer};
 use crate::model::Model;
 use crate::search::Error;
@@ -15,12 +16,17 @@ use crate::search::{Cache, Space};
 /// Collections of which this process remembers where Milvus is; of others it asks the database.
 const REMEMBERED: usize = 100_000;
 
+/// Grows when rows mean something else than before: another version of the program then has a table of its own.
+const FORMAT: u32 = 1;
+
 /// Brings Milvus up to date, one collection at a time.
 pub(super) struct Follower {
     pub db: Db,
     pub cursors: Cursors,
     pub model: Model,
-    client: Client,
+    pub client: Client,
+    /// What other tables wait for.
+    pub waiting: Waiting,
     opened: Mutex<Option<Arc<OpenTable>>>,
     opening: tokio::sync::Mutex<()>,
     progress: Cache<Arc<Progress>>,
@@ -31,6 +37,16 @@ pub(super) struct OpenTable {
     pub rows: Table,
     /// The table's name and number: one that was made again has to be filled again.
     pub name: String,
+}
+
+/// What the cursors of a table go by.
+pub(super) fn engine(name: &str, id: i64) -> String {
+    format!("{name}#{id}")
+}
+
+/// The name of the table whose cursors go by this.
+pub(super) fn name_of(engine: &str) -> &str {
+    engine.split('#').next().unwrap_or_default()
 }
 
 impl OpenTable {
@@ -62,9 +78,9 @@ impl Progress {
 }
 
 impl Follower {
-    pub fn new(db: Db, cursors: Cursors, client: Client, model: Model) -> Self {
+    pub fn new(db: Db, cursors: Cursors, client: Client, model: Model, waiting: Waiting) -> Self {
         let (opened, opening, progress) = (Mutex::default(), tokio::sync::Mutex::default(), Cache::new(REMEMBERED));
-        Self { db, cursors, model, client, opened, opening, progress }
+        Self { db, cursors, model, client, waiting, opened, opening, progress }
     }
 
     /// The table, made where there is none.
@@ -73,13 +89,24 @@ impl Follower {
         if let Some(table) = self.opened().clone() {
             return Ok(table);
         }
-        let name = table_name(&self.model);
+        let name = self.table_name().await?;
         // One node at a time, or they would all make it.
         let _lock = self.cursors.lock(&name).await?;
         let rows = Table::open(&self.client, &name, self.model.dimension).await?;
-        let table = Arc::new(OpenTable { name: format!("{name}#{}", rows.id), rows });
+        let table = Arc::new(OpenTable { name: engine(&name, rows.id), rows });
         *self.opened() = Some(table.clone());
         Ok(table)
+    }
+
+    /// What the names of the tables of this installation begin with.
+    pub async fn own_tables(&self) -> Result<String, Error> {
+        Ok(format!("vultus_{}_", self.cursors.installation().await?))
+    }
+
+    /// The name of the table: letters, digits and underscores.
+    async fn table_name(&self) -> Result<String, Error> {
+        let model = self.model.name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+        Ok(format!("{}v{FORMAT}_{model}_{}", self.own_tables().await?, self.model.dimension))
     }
 
     /// Passes a result on, and looks at the table again after a failure: it may not be there any more.
@@ -181,20 +208,6 @@ impl Follower {
         for of in self.cursors.gone(&table.name).await? {
             self.clear(of).await?;
         }
-        for other in self.cursors.other_engines(&table.name).await? {
-            // Of a model that is not in use any more; or this table, before it was made again.
-            let name = other.split('#').next().unwrap_or_default();
-            if name != table_name(&self.model) {
-                Table::drop(&self.client, name).await?;
-            }
-            self.cursors.remove_engine(&other).await?;
-        }
-        Ok(())
+        self.remove_abandoned(&table).await
     }
-}
-
-/// The table of a model's embeddings: letters, digits and underscores.
-fn table_name(model: &Model) -> String {
-    let name = model.name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
-    format!("vultus_{name}_{}", model.dimension)
 }

@@ -6,10 +6,12 @@
 //! last write: a search waits until Milvus is sure to have seen that, and for nothing newer.
 
 mod follower;
+mod others;
 mod repair;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
@@ -20,6 +22,7 @@ use vultus_store::cursors::Cursors;
 use vultus_store::{Db, Id, vectors};
 
 use self::follower::Follower;
+use self::others::Waiting;
 use super::{Comparison, Hit, Space, VectorIndex};
 use crate::model::Model;
 use crate::search::Error;
@@ -28,16 +31,19 @@ use crate::search::Error;
 pub struct Milvus(Arc<Follower>);
 
 impl Milvus {
+    /// How long changes wait for the table of another model that servers use: they look after it every minute.
+    pub const PATIENCE: Duration = Duration::from_mins(10);
+
     /// Searches embeddings of this model in the Milvus at an address such as `milvus://localhost:19530`; it is connected to
-    /// when it is needed.
+    /// when it is needed. The table of another model is removed when changes have waited for it for `patience`.
     ///
     /// # Errors
     /// When the address cannot be used, or the database is not PostgreSQL.
-    pub fn new(db: Db, address: &str, model: Model) -> anyhow::Result<Self> {
+    pub fn new(db: Db, address: &str, model: Model, patience: Duration) -> anyhow::Result<Self> {
         let cursors = Cursors::of(&db)
             .context("--vectors milvus://... needs a PostgreSQL database for the rows: give one with --database-url")?;
         let client = Client::new(address).context("--vectors")?;
-        Ok(Self(Arc::new(Follower::new(db, cursors, client, model))))
+        Ok(Self(Arc::new(Follower::new(db, cursors, client, model, Waiting::new(patience)))))
     }
 
     async fn search(&self, space: &Space<'_>, probes: &[Vec<f32>], limit: usize) -> Result<Vec<Vec<Hit>>, Error> {
