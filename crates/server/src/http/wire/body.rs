@@ -189,12 +189,14 @@ async fn next_frame(body: &mut Body, deadline: Instant, idle: Duration) -> Resul
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Upload {
     /// A body that has arrived.
     pub(super) fn of(bytes: Bytes) -> Self {
         let account = vultus_store::Id::new(vultus_store::Kind::Account, 1, [0; 8]);
-        let memory = crate::budget::Budget::new(1 << 30, 1.0, 0).take(account, upload_peak_bytes(bytes.len())).unwrap();
+        let memory = crate::budget::Budget::new(1 << 30, 1.0, 0)
+            .take(account, upload_peak_bytes(bytes.len()))
+            .expect("its own budget has room");
         Self { bytes, max_image_bytes: 1 << 10, origin: Origin::own(account), memory: Arc::new(memory) }
     }
 }

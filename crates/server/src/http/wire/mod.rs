@@ -8,6 +8,8 @@ mod coding;
 pub(super) mod envelope;
 pub(crate) mod error;
 pub(super) mod fields;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub(super) mod input;
 mod json;
 mod linger;
