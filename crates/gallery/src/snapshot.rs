@@ -21,6 +21,8 @@ const MAGIC: [u8; 8] = *b"VULTUSGA";
 const VERSION: u64 = 1;
 /// Longest stamp. So a damaged length is reported before anything is read.
 const STAMP_MAX: u64 = 4_096;
+/// Most components of an embedding. Those of face models have some hundreds.
+const DIMENSION_MAX: u64 = 1 << 16;
 /// How much of a section is read at a time.
 const STEP_BYTES: usize = 256 << 10;
 /// Most memory that is reserved for a section before it is read.
@@ -160,6 +162,9 @@ impl Header {
         let [dimension, rows, subjects, subject_bytes, arrived, trained, sketched] = words[..] else {
             return Err(damaged("header"));
         };
+        if dimension > DIMENSION_MAX {
+            return Err(damaged("header"));
+        }
         Ok(Self { dimension, rows, subjects, subject_bytes, arrived, trained, sketched })
     }
 }
