@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_is_not_there_is_told_at_once() {
+    async fn a_server_that_is_not_there_is_reported_at_once() {
         let client = Client::new("milvus://127.0.0.1:1").unwrap();
         let answer: Result<Status, Error> = client.call("/none", Status::default()).await;
         let message = answer.unwrap_err().to_string();

@@ -73,7 +73,7 @@ async fn what_is_removed_is_neither_found_nor_listed() {
 }
 
 #[tokio::test]
-async fn a_table_made_anew_has_another_id() {
+async fn a_table_made_again_has_another_id() {
     let first = table("test_anew").await;
     let same = Table::open(&client(), "test_anew", DIMENSION).await.unwrap();
     assert_eq!(first.id, same.id);

@@ -41,7 +41,7 @@ const PROBES: usize = 500;
 const BATCH: usize = 500;
 /// How long Milvus is left alone with what it was given.
 const MILVUS_INDEXES: Duration = Duration::from_mins(2);
-/// Pairs of throughputs, of which the best is told: other programs on the machine only ever take away.
+/// Pairs of throughputs, of which the bench reports the best: other programs on the machine only ever take away.
 const ROUNDS: usize = 3;
 
 #[tokio::main]

@@ -1,6 +1,6 @@
 //! The whole pipeline on real photographs against committed values. Needs the models: `vultus models pull --to
 //! target/models`. After a deliberate change, `VULTUS_WRITE_GOLDEN=1 cargo test -p vultus-vision --test golden` writes
-//! the values anew.
+//! the values again.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -104,7 +104,7 @@ fn the_pipeline_gives_the_committed_values() {
 }
 
 #[test]
-fn people_are_told_apart_at_the_served_thresholds() {
+fn people_are_reported_apart_at_the_served_thresholds() {
     let mut engine = engine();
     let [biden, collins, obama, again] = PHOTOS.map(|name| look(&mut engine, &photo(name)).embedding);
     let score = |a: &Embedding, b: &Embedding| engine.calibration().score(a.cosine(b));

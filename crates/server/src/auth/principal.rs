@@ -131,7 +131,7 @@ pub struct Principal {
     pub(super) scopes: Vec<Scope>,
 }
 
-/// What tells a request from others that have the same key of a client.
+/// A hash by which a request is distinguished from others with the same key of a client.
 pub type Fingerprint = [u8; 32];
 
 /// A request that its client may send again, under a key of the client's choice. Clones are of the same request.

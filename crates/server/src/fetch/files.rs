@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use sha2::{Digest as _, Sha256};
-use vultus_vision::models::FileEntry;
+use vultus_vision::models::{self, FileEntry};
 
 use super::progress::Progress;
 
@@ -77,15 +77,7 @@ pub(super) fn store(content: &mut dyn Read, entry: &FileEntry, work: &Path, dir:
 }
 
 fn sha256(path: &Path) -> anyhow::Result<String> {
-    let context = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(context)?;
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut buffer).with_context(context)? {
-            0 => return Ok(hex(&hash.finalize())),
-            count => hash.update(&buffer[..count]),
-        }
-    }
+    models::sha256(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -142,7 +142,7 @@ async fn assess(app: &App, origin: &Origin, pictures: Vec<Picture>) -> Result<As
     Ok(Assessed { usable, skipped, model, calibration })
 }
 
-/// Embeds the dominant face of a picture, or tells why it is of no use; within a job of the inference threads.
+/// Embeds the dominant face of a picture, or gives the reason why it is of no use; within a job of the inference threads.
 ///
 /// # Errors
 /// What [`Picture::decode`] and the engine give.

@@ -37,7 +37,7 @@ pub(super) fn check(request: &Parts) -> Result<(), Error> {
     Err(Error::Sandbox { status: status.as_u16(), allow })
 }
 
-/// The methods of the request's path, as the router tells them when it refuses another.
+/// The methods of the request's path, as the router lists them when it refuses another.
 fn methods(request: &Parts) -> Option<String> {
     let path = request.extensions.get::<MatchedPath>()?.as_str();
     let documented = openapi().paths.paths;

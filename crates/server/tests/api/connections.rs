@@ -33,14 +33,14 @@ async fn answer(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_client_that_stops_sending_is_told_and_dropped() {
+async fn a_client_that_stops_sending_is_reported_and_dropped() {
     let app = TestApp::with(|config| config.http.body_idle_timeout = Duration::from_millis(200)).await;
     let text = answer(begin_upload(&app, 1000, b"12345").await).await;
     assert!(text.starts_with("HTTP/1.1 400 ") && text.contains("body_too_slow"), "{text}");
 }
 
 #[tokio::test]
-async fn a_client_that_trickles_is_told_and_dropped() {
+async fn a_client_that_trickles_is_reported_and_dropped() {
     let app = TestApp::with(|config| config.http.body_timeout = Duration::from_millis(500)).await;
     let stream = begin_upload(&app, 1_000_000, b"1").await;
     let (mut reader, mut writer) = stream.into_split();
@@ -183,7 +183,7 @@ async fn a_client_that_reads_byte_by_byte_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_client_beyond_the_connections_is_told_to_come_again() {
+async fn a_client_beyond_the_connections_is_reported_to_come_again() {
     let app = TestApp::with(|config| config.http.max_connections = 2).await;
     let held = [begin_upload(&app, 1000, b"x").await, begin_upload(&app, 1000, b"x").await];
     let refused = reply(app.request(Method::GET, "/v1/enroll")).await;

@@ -51,7 +51,7 @@ async fn people_are_enrolled_listed_extended_and_deleted() {
 }
 
 #[tokio::test]
-async fn pictures_without_one_dominant_face_are_skipped_and_told() {
+async fn pictures_without_one_dominant_face_are_skipped_and_reported() {
     let app = TestApp::new().await;
     let body = json!({
         "img0": base64(&nobody()), "img3": base64(&photo("collins")), "img7": base64(&twins("collins")), "name": "E",
@@ -206,7 +206,7 @@ async fn images_are_kept_only_if_asked_for_and_go_with_the_enrollment() {
 }
 
 #[tokio::test]
-async fn external_ids_and_metadata_are_kept_and_told() {
+async fn external_ids_and_metadata_are_kept_and_reported() {
     let app = TestApp::new().await;
     let home = app.collection("Home").await;
     let body = json!({

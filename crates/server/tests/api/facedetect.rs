@@ -88,7 +88,7 @@ async fn the_body_is_recognised_whatever_its_content_type() {
 }
 
 #[tokio::test]
-async fn nobody_is_a_success_and_several_faces_are_all_told() {
+async fn nobody_is_a_success_and_several_faces_are_all_reported() {
     let app = TestApp::new().await;
     let answer = app.post_bytes("/v1/facedetect", nobody()).await.ok();
     assert_eq!(answer["data"], json!({"faces": []}));
@@ -98,7 +98,7 @@ async fn nobody_is_a_success_and_several_faces_are_all_told() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_picture_are_told_apart() {
+async fn bodies_that_are_no_picture_are_reported_apart() {
     let app = TestApp::new().await;
     let path = "/v1/facedetect";
     assert!(app.post_bytes(path, vec![]).await.problem(400, "empty_body").contains("image"));

@@ -22,7 +22,7 @@ async fn a_member_is_named_right_after_joining_and_a_stranger_is_unknown() {
     assert_eq!(stranger["message"], "identify processed successfully");
     assert_eq!(keys_of(&stranger["data"]), ["confidence", "key", "name", "success"]);
     assert_eq!((&stranger["data"]["name"], &stranger["data"]["key"]), (&json!("unknown"), &Value::Null));
-    assert_eq!(stranger["meta"]["candidates"][0]["key"], json!(joe), "the candidates are told all the same");
+    assert_eq!(stranger["meta"]["candidates"][0]["key"], json!(joe), "the answer lists the candidates all the same");
 
     app.join(&barack, &home).await;
     let known = app.post("/v1/identify", &probe).await.ok();
@@ -64,7 +64,7 @@ async fn the_threshold_is_configured_or_sent() {
 }
 
 #[tokio::test]
-async fn pictures_and_ids_that_are_no_use_are_told() {
+async fn pictures_and_ids_that_are_no_use_are_reported() {
     let app = TestApp::new().await;
     let home = app.collection("Home").await;
     let good = base64(&photo("biden"));
@@ -124,7 +124,7 @@ async fn a_rate_of_false_matches_sets_the_operating_point() {
 }
 
 #[tokio::test]
-async fn a_collection_is_fitted_after_changes_and_told_rejections_count() {
+async fn a_collection_is_fitted_after_changes_and_reported_rejections_count() {
     let app = TestApp::with_worker(|config| config.matching.refit_delay = std::time::Duration::from_millis(1)).await;
     let body = json!({"name": "Home", "unknowns": "true"});
     let home = app.post("/v1/collection", &body).await.ok()["data"]["collection_id"].clone();

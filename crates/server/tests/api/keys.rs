@@ -70,7 +70,7 @@ fn wrong_secret(key: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_large_upload_with_a_wrong_key_is_told_so_and_not_cut_off() {
+async fn a_large_upload_with_a_wrong_key_is_reported_so_and_not_cut_off() {
     let app = TestApp::new().await;
     let mut large = photo("collins");
     large.resize(20 << 20, 0);

@@ -43,7 +43,7 @@ pub async fn until_waiting(app: &TestApp, count: usize) {
 }
 
 #[tokio::test]
-async fn a_full_queue_is_told_at_once_and_drains() {
+async fn a_full_queue_is_reported_at_once_and_drains() {
     let app = TestApp::with_own_engine(|config| config.engine.engine_queue = 1).await;
     let release = occupy(&app).await;
     let waiting = tokio::spawn(reply(app.request(Method::POST, "/v1/facedetect").body(photo("collins"))));

@@ -55,7 +55,7 @@ async fn of_several_faces_the_best_decides() {
 }
 
 #[tokio::test]
-async fn pictures_and_ids_that_are_no_use_are_told() {
+async fn pictures_and_ids_that_are_no_use_are_reported() {
     let app = TestApp::new().await;
     let id = app.enroll("Joe", &photo("biden")).await;
     let good = base64(&photo("biden"));

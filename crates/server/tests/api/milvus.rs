@@ -59,7 +59,7 @@ impl Beside {
 
 #[tokio::test]
 #[ignore = "needs Milvus: make test-milvus"]
-async fn while_milvus_is_away_identify_is_told_so_and_deletions_are_made_up_for() {
+async fn while_milvus_is_away_identify_is_reported_so_and_deletions_are_made_up_for() {
     let beside = Beside::new("away").await;
     let Beside { world, milvus, link, .. } = &beside;
     let (home, work) = (world.collection().await, world.collection().await);
@@ -93,7 +93,7 @@ async fn while_milvus_is_away_identify_is_told_so_and_deletions_are_made_up_for(
 
 #[tokio::test]
 #[ignore = "needs Milvus: make test-milvus"]
-async fn a_milvus_that_hangs_is_told_in_time() {
+async fn a_milvus_that_hangs_is_reported_in_time() {
     let beside = Beside::new("hangs").await;
     let Beside { world, milvus, link, .. } = &beside;
     let home = world.collection().await;
@@ -109,7 +109,7 @@ async fn a_milvus_that_hangs_is_told_in_time() {
 
 #[tokio::test]
 #[ignore = "needs Milvus: make test-milvus"]
-async fn what_milvus_lost_or_has_too_much_is_told_and_made_anew() {
+async fn what_milvus_lost_or_has_too_much_is_reported_and_made_again() {
     let beside = Beside::new("repair").await;
     let Beside { world, milvus, .. } = &beside;
     let home = world.collection().await;
@@ -216,7 +216,7 @@ async fn a_table_of_before_installations_had_names_loses_our_rows_only() {
 
 #[tokio::test]
 #[ignore = "needs Milvus: make test-milvus"]
-async fn an_outage_of_milvus_is_told_over_http() {
+async fn an_outage_of_milvus_is_reported_over_http() {
     let mut url = milvus_url();
     let link = Link::lead(&mut url);
     let app = TestApp::with(|config| config.vectors.vectors = url.parse().unwrap()).await;

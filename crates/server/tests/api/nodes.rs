@@ -35,7 +35,7 @@ async fn what_one_server_changes_the_other_sees_at_once() {
 }
 
 #[tokio::test]
-async fn the_vectors_of_a_database_that_searches_them_can_be_checked_and_made_anew() {
+async fn the_vectors_of_a_database_that_searches_them_can_be_checked_and_made_again() {
     let app = TestApp::new().await;
     app.join(&app.enroll("Joe", &photo("biden")).await, &app.collection("Home").await).await;
     let run = |command: &str| {

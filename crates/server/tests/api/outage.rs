@@ -19,7 +19,7 @@ async fn linked() -> (TestApp, Link) {
 }
 
 #[tokio::test]
-async fn an_outage_is_told_and_over_by_itself() {
+async fn an_outage_is_reported_and_over_by_itself() {
     let (app, link) = linked().await;
     let home = app.collection("Home").await;
     let person = json!({"img0": base64(&photo("biden")), "name": "Joe", "collection_id": home});
@@ -48,7 +48,7 @@ async fn lock(url: &str) -> PgConnection {
 }
 
 #[tokio::test]
-async fn a_database_that_hangs_is_told_in_time() {
+async fn a_database_that_hangs_is_reported_in_time() {
     let (app, link) = linked().await;
     let home = json!({"name": "Home"});
     app.post("/v1/collection", &home).await.ok();

@@ -1,4 +1,4 @@
-//! What browsers are told about pages, and about answers of the API.
+//! The headers by which browsers know what pages, and answers of the API, may do.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response};

@@ -10,7 +10,7 @@ use crate::pictures::photo;
 use crate::start::{Server, until_ready};
 
 #[tokio::test]
-async fn unknown_paths_and_wrong_methods_are_told_in_the_envelope() {
+async fn unknown_paths_and_wrong_methods_are_reported_in_the_envelope() {
     let app = TestApp::new().await;
     for path in ["/", "/v1", "/v1/nothing", "/v2/enroll", "/v1/enroll/x", "/v1/v1/enroll"] {
         app.get(path).await.problem(404, "unknown_path");
@@ -139,7 +139,7 @@ async fn ten_images_of_ten_megabytes_fit_by_default() {
 }
 
 #[tokio::test]
-async fn images_over_the_limit_are_told_with_the_limit() {
+async fn images_over_the_limit_are_reported_with_the_limit() {
     let app = TestApp::with_own_engine(|config| config.images.max_image_bytes = 10_000).await;
     assert!(app.post_bytes("/v1/facedetect", photo("collins")).await.problem(400, "bad_image").contains("10000"));
 }

@@ -11,7 +11,7 @@ async fn with(app: &TestApp, key: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_key_that_is_too_fast_is_told_when_to_try_again_and_others_are_not_held_up() {
+async fn a_key_that_is_too_fast_is_reported_when_to_try_again_and_others_are_not_held_up() {
     let limit = |config: &mut vultus::config::Config| {
         (config.http.rate_limit, config.http.rate_burst) = (1, Some(3.try_into().unwrap()));
     };

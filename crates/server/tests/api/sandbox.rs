@@ -60,7 +60,7 @@ async fn a_request_that_asks_for_an_error_does_nothing() {
 }
 
 #[tokio::test]
-async fn other_values_are_told_what_may_be_asked_for() {
+async fn other_values_are_reported_what_may_be_asked_for() {
     let app = TestApp::new().await;
     let key = app.test_key(&Scope::ALL).await;
     for bad in ["", "200", "402", "502", "teapot", "418, 503", "+418", "\u{e9}"] {

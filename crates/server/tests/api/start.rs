@@ -150,7 +150,7 @@ fn keys_are_made_listed_and_revoked_while_the_server_runs() {
 }
 
 #[test]
-fn what_keeps_it_from_starting_is_told_in_one_line_that_says_what_to_do() {
+fn what_keeps_it_from_starting_is_reported_in_one_line_that_says_what_to_do() {
     let parent = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

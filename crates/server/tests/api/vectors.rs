@@ -108,7 +108,7 @@ impl World {
         found.into_iter().map(|hits| hits.into_iter().map(|hit| (hit.enrollment, hit.cosine)).collect()).collect()
     }
 
-    /// Who is found, as an identification tells it: those whom the store still has.
+    /// Who is found, as an identification reports it: those whom the store still has.
     pub async fn found(&self, engine: &dyn VectorIndex, collection: Id, degrees: f32) -> Vec<Id> {
         let hits = self.search(engine, collection, &[degrees], 10).await.remove(0);
         let ids: Vec<Id> = hits.into_iter().map(|(id, _)| id).collect();

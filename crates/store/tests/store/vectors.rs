@@ -191,7 +191,7 @@ async fn large_collections_are_indexed_and_searched_by_the_index() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_told_and_made_anew() {
+async fn what_is_missing_is_reported_and_made_again() {
     on_postgres(async |world| {
         let (home, work) = (world.collection("Home").await, world.collection("Work").await);
         let ada = enroll(&world, home, &[0.0, 50.0]).await;

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn blur_is_told_from_sharp_print() {
+    fn blur_is_reported_from_sharp_print() {
         let (sharp, blurred) = (measured(&print(0), None).blur, measured(&print(4), None).blur);
         assert_eq!((sharp.verdict, blurred.verdict), (Verdict::Pass, Verdict::Fail), "{sharp:?} {blurred:?}");
         assert!(blurred.reason.contains("focus"));

@@ -85,7 +85,11 @@ impl Hashes {
     }
 }
 
-fn sha256(path: &Path) -> io::Result<String> {
+/// The sha256 of a file, in lower-case hexadecimal digits.
+///
+/// # Errors
+/// Those of reading.
+pub fn sha256(path: &Path) -> io::Result<String> {
     let (mut file, mut hasher, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
     loop {
         let count = file.read(&mut buffer)?;

@@ -16,6 +16,7 @@ pub use manifest::{CalibrationSpec, Colour, Ecosystem, FileEntry, InputSpec, Man
 pub use rewrite::rewrite;
 
 use self::hashes::Hashes;
+pub use self::hashes::sha256;
 
 /// What can be wrong with a models directory, a manifest or a graph.
 #[derive(Debug, thiserror::Error)]

@@ -166,7 +166,7 @@ pub struct PageMeta {
 
 /// Enroll a person.
 ///
-/// Each image must have one dominant face. Images without one are left out and told in `meta.skipped`; `success` is
+/// Each image must have one dominant face. Images without one are left out, and `meta.skipped` lists them; `success` is
 /// false when none is usable.
 #[utoipa::path(
     post, path = "/enroll", tag = "Enrollments", operation_id = "enroll",

@@ -39,7 +39,7 @@ pub struct FeedbackData {
     feedback_id: String,
 }
 
-/// Tell that a probe was not somebody.
+/// Report that a probe was not somebody.
 ///
 /// The next classifier of the collection, a few seconds later, takes it into account: probes like this one are taken for that
 /// person less easily. Of the picture, the embedding of the largest face is kept.

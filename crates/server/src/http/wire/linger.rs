@@ -1,4 +1,4 @@
-//! Lets a client finish sending before it is told that its request is refused.
+//! Lets a client finish sending before the server reports that it refuses the request.
 //!
 //! When a connection is closed while the client still sends, its system discards the answer that already arrived: a
 //! wrong key on a large upload would show as a broken connection. So what remains of the body of a refused request is

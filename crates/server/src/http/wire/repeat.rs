@@ -74,7 +74,7 @@ pub(crate) fn is_repeatable(headers: &HeaderMap) -> bool {
     headers.contains_key(KEY)
 }
 
-/// What tells a request from others.
+/// The hash of method, address and body.
 pub(crate) fn fingerprint(method: &Method, uri: &Uri, body: &[u8]) -> Fingerprint {
     let target = uri.path_and_query().map_or("", |target| target.as_str());
     let start = Sha256::new().chain_update(method.as_str()).chain_update([0]).chain_update(target).chain_update([0]);

@@ -189,7 +189,7 @@ async fn a_restart_reads_the_snapshot_and_catches_up() {
 }
 
 #[tokio::test]
-async fn a_snapshot_is_written_anew_only_after_changes() {
+async fn a_snapshot_is_written_again_only_after_changes() {
     use std::os::unix::fs::MetadataExt as _;
     let mut world = World::new().await;
     world.enroll_enough().await;

@@ -125,7 +125,7 @@ fn people(hits: Vec<(String, f32)>, limit: usize) -> Vec<Hit> {
     vectors::distinct(found, limit).into_iter().map(|(enrollment, cosine)| Hit { enrollment, cosine }).collect()
 }
 
-/// Tells that something is left to [`maintain`](VectorIndex::maintain) when it cannot be done now.
+/// Logs that something is left to [`maintain`](VectorIndex::maintain) when it cannot be done now.
 fn or_later(done: Result<(), Error>, what: &'static str) {
     if let Err(error) = done {
         let error = format!("{:#}", anyhow::Error::from(error));

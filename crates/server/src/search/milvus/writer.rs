@@ -18,7 +18,7 @@ use crate::search::Error;
 const PEOPLE: usize = 100;
 /// Embeddings of one request: 4 MB of 512 components.
 const ROWS: usize = 2_000;
-/// Embeddings written at a time that Milvus is told to index: its search of what is not indexed finds the right person among
+/// Embeddings written at a time that Milvus is asked to index: its search of what is not indexed finds the right person among
 /// 10,000 in 99.0 %, among 100,000 in 96.8 % (`cargo bench -p vultus --bench postgres`).
 const MANY: usize = 10_000;
 
