@@ -353,7 +353,7 @@ pub(crate) const FILES: &[File] = &[
 ];
 /// Those for PostgreSQL alone.
 const POSTGRES_FILES: &[File] =
-    &[VECTORS, (15, "installation", include_str!("../migrations/postgres/0015_installation.sql"))];
+    &[VECTORS, (17, "installation", include_str!("../migrations/postgres/0017_installation.sql"))];
 pub(crate) const VECTORS: File = (2, "vectors", include_str!("../migrations/postgres/0002_vectors.sql"));
 
 /// Puts them in the order of their numbers.
@@ -388,5 +388,17 @@ fn create_private_file(path: &Path) -> std::io::Result<()> {
     match options.open(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         done => done.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_have_numbers_of_their_own() {
+        let mut numbers: Vec<i64> = [FILES, POSTGRES_FILES].concat().iter().map(|file| file.0).collect();
+        numbers.sort_unstable();
+        assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
     }
 }

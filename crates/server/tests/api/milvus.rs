@@ -196,7 +196,7 @@ async fn a_table_of_before_installations_had_names_loses_our_rows_only() {
     let beside = Beside::new("before").await;
     let Beside { world, milvus, client, .. } = &beside;
     let home = world.collection().await;
-    let name = format!("vultus_of_all_{home}_16");
+    let name = format!("vultus_of_all_{home}_16").replace('-', "_");
     let table = Table::open(client, &name, 16).await.unwrap();
     let row = |space: &str| Row { key: format!("{space}/x/y"), vector: vec![0.25; 16] };
     let (ours, theirs) = (home.to_string(), world.account.to_string());
