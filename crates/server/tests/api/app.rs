@@ -17,8 +17,9 @@ use vultus::auth::keys::{self, NewKey};
 use vultus::auth::principal::{Answers, Scope};
 use vultus::config::Config;
 use vultus::jobs::{self, Tools};
+use vultus::keyring::Keyring;
 use vultus::pools::{Engine, Pool, faces};
-use vultus::{http, keyring, seal, tls};
+use vultus::{http, keyring, seal, search, tls};
 use vultus_store::settings::Settings;
 use vultus_store::{Db, Id};
 
@@ -226,11 +227,49 @@ impl TestApp {
 }
 
 impl Drop for TestApp {
+    /// A test that ends well must leave no job that cannot be done: what its requests have queued is done here.
     fn drop(&mut self) {
         if let Some(worker) = &self.worker {
             worker.abort();
         }
+        if std::thread::panicking() {
+            return;
+        }
+        let App { config, keyring, .. } = &*self.app;
+        // On a thread of its own, since the runtime of the test cannot be waited for here.
+        let work = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(do_jobs(config, keyring));
+        };
+        std::thread::scope(|scope| scope.spawn(work).join()).expect("the jobs that the test left can be done");
     }
+}
+
+/// Does the jobs that are due. Does nothing if the test has taken the database away.
+async fn do_jobs(config: &Config, keyring: &Keyring) {
+    let Ok(db) = Db::connect_existing(&config.data.database_url()).await else { return };
+    let db = db.sealed_by(seal::sealer(keyring));
+    if !has_due_jobs(&db).await {
+        return;
+    }
+    let vectors = search::open(config, &db, keyring).unwrap();
+    let tools = Tools::new(config, db.clone(), keyring.clone(), vectors).unwrap();
+    let tools = Tools { refit_delay: Duration::ZERO, ..tools };
+    let all_done = async {
+        while has_due_jobs(&db).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), jobs::run(tools, all_done)).await.expect("jobs are left");
+    db.close().await;
+}
+
+async fn has_due_jobs(db: &Db) -> bool {
+    let jobs = vultus_store::jobs::summary(db).await.unwrap();
+    assert!(jobs.iter().all(|job| job.state != "failed"), "a job failed: {jobs:?}");
+    let now = vultus::clock::now_us();
+    // A fit is due at once, unless it failed. An image that was reserved is due later.
+    jobs.iter().any(|job| job.state == "queued" && (job.kind == "fit" || job.oldest_due <= now))
 }
 
 impl Reply {
