@@ -124,7 +124,7 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *tx).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(FILES).run_direct(None, &mut *tx, false).await?;
+        migrator(&files(false)).run_direct(None, &mut *tx, false).await?;
         tx.commit().await?;
         let readers = pool().max_connections(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
         Ok(Db { pools: Backend::Sqlite(SqlitePools { writer, readers }), sealer: None, written: Arc::default() })
@@ -143,7 +143,7 @@ impl Db {
         if !may_be_empty && sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut *connection).await?.0 == 0 {
             return Err(Error::Empty);
         }
-        migrator(&[FILES, POSTGRES_FILES].concat()).run_direct(None, &mut *connection, false).await?;
+        migrator(&files(true)).run_direct(None, &mut *connection, false).await?;
         Ok(Db { pools: Backend::Postgres(PostgresPools { work, pulse }), sealer: None, written: Arc::default() })
     }
 
@@ -338,7 +338,7 @@ impl<'a> Address<'a> {
 
 /// A file of `migrations/`: its number, name and text.
 type File = (i64, &'static str, &'static str);
-pub(crate) const FILES: &[File] = &[
+const FOR_BOTH: &[File] = &[
     (1, "initial", include_str!("../migrations/0001_initial.sql")),
     (3, "data_keys", include_str!("../migrations/0003_data_keys.sql")),
     (7, "heartbeats", include_str!("../migrations/0007_heartbeats.sql")),
@@ -351,10 +351,14 @@ pub(crate) const FILES: &[File] = &[
     (15, "settings", include_str!("../migrations/0015_settings.sql")),
     (16, "idempotency", include_str!("../migrations/0016_idempotency.sql")),
 ];
-/// Those for PostgreSQL alone.
-const POSTGRES_FILES: &[File] =
+const FOR_POSTGRES: &[File] =
     &[VECTORS, (17, "installation", include_str!("../migrations/postgres/0017_installation.sql"))];
 pub(crate) const VECTORS: File = (2, "vectors", include_str!("../migrations/postgres/0002_vectors.sql"));
+
+/// The files for SQLite or for PostgreSQL.
+pub(crate) fn files(is_postgres: bool) -> Vec<File> {
+    if is_postgres { [FOR_BOTH, FOR_POSTGRES].concat() } else { FOR_BOTH.to_vec() }
+}
 
 /// Puts them in the order of their numbers.
 fn migrator(files: &[File]) -> Migrator {
@@ -397,7 +401,7 @@ mod tests {
 
     #[test]
     fn migrations_have_numbers_of_their_own() {
-        let mut numbers: Vec<i64> = [FILES, POSTGRES_FILES].concat().iter().map(|file| file.0).collect();
+        let mut numbers: Vec<i64> = files(true).iter().map(|file| file.0).collect();
         numbers.sort_unstable();
         assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
     }

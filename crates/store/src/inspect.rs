@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
 use crate::data_keys::{self, Wrapped};
-use crate::db::{ACQUIRE_TIMEOUT, Address, FILES, VECTORS};
+use crate::db::{ACQUIRE_TIMEOUT, Address, files};
 use crate::error::{Error, Result};
 use crate::ids::Micros;
 use crate::tx::{Backend, Conn};
@@ -91,13 +91,12 @@ async fn open_postgres(options: PgConnectOptions) -> Result<(Conn, Option<String
 }
 
 async fn schema(conn: &mut Conn) -> Result<Schema> {
-    let mut known: HashSet<i64> = FILES.iter().map(|file| file.0).collect();
-    let find = match &conn.connection {
-        Backend::Sqlite(_) => "select count(*) from sqlite_master where name = '_sqlx_migrations'",
-        Backend::Postgres(_) => {
-            known.insert(VECTORS.0);
-            "select count(to_regclass('_sqlx_migrations'))"
-        }
+    let is_postgres = matches!(conn.connection, Backend::Postgres(_));
+    let known: HashSet<i64> = files(is_postgres).iter().map(|file| file.0).collect();
+    let find = if is_postgres {
+        "select count(to_regclass('_sqlx_migrations'))"
+    } else {
+        "select count(*) from sqlite_master where name = '_sqlx_migrations'"
     };
     let (tables,): (i64,) = sql!(fetch_one, conn, find)?;
     if tables == 0 {
