@@ -1,6 +1,6 @@
 //! The one place that reads the system clock. Times are microseconds since 1970, UTC.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 use time::format_description::FormatItem;
@@ -16,6 +16,11 @@ const NAIVE: &[FormatItem<'static>] =
 pub fn now_us() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A duration in microseconds.
+pub const fn micros(duration: Duration) -> i64 {
+    duration.as_micros() as i64
 }
 
 /// A time as the API shows it: naive UTC with six decimals, `2017-10-25T18:41:00.190750`.

@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use crate::keyring::{KEY_ID_BYTES, KeyId, Keyring, Subkey};
 use crate::random::random_bytes;
 
-pub use rows::{rewrap_all, sealer};
+pub use rows::{data_key, rewrap_all, sealer};
 pub use stream::{Opener, Sealer};
 
 const VERSION: u8 = 1;

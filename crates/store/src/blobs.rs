@@ -78,12 +78,10 @@ pub async fn insert(tx: &mut Tx, key: Key, expires: Option<Micros>, now: Micros)
 
 /// Forgets a file if there is one, and has it removed.
 pub(crate) async fn delete(tx: &mut Tx, key: Key, now: Micros) -> Result<Option<Key>> {
-    let Key { account, kind, id } = key;
-    let text = "delete from blobs where account_id = $1 and kind = $2 and id = $3";
-    if sql!(execute, tx, text, account, kind.name(), id)? == 0 {
+    if !forget(tx, key).await? {
         return Ok(None);
     }
-    jobs::queue(tx, kind.removal(), account, id, now).await?;
+    jobs::queue(tx, key.kind.removal(), key.account, key.id, now).await?;
     Ok(Some(key))
 }
 
@@ -119,11 +117,10 @@ pub async fn set_sealed(tx: &mut Tx, key: Key) -> Result<bool> {
     Ok(sql!(execute, tx, text, key.account, key.kind.name(), key.id)? > 0)
 }
 
-/// Forgets a file that turned out to be missing.
-pub async fn forget(tx: &mut Tx, key: Key) -> Result<()> {
+/// Removes the row of a file that turned out to be missing. Returns whether there was one.
+pub async fn forget(tx: &mut Tx, key: Key) -> Result<bool> {
     let text = "delete from blobs where account_id = $1 and kind = $2 and id = $3";
-    sql!(execute, tx, text, key.account, key.kind.name(), key.id)?;
-    Ok(())
+    Ok(sql!(execute, tx, text, key.account, key.kind.name(), key.id)? > 0)
 }
 
 fn read_kind(name: &str) -> Result<Kind> {

@@ -9,13 +9,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use vultus_store::blobs::{self, Key};
-use vultus_store::{Db, Id, data_keys};
+use vultus_store::{Db, Id};
 
 pub use self::error::Error;
 use self::place::Place;
 use crate::config::Config;
 use crate::keyring::Keyring;
-use crate::seal::{DataKey, Label};
+use crate::seal::{self, DataKey, Label};
 
 /// Longest time that a deletion waits until its images are removed.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -129,10 +129,9 @@ impl Blobs {
         Ok(is_there)
     }
 
-    async fn data_key(&self, account: Id) -> anyhow::Result<DataKey> {
-        let wrapped = data_keys::by_account(&self.db, account).await?;
-        let wrapped = wrapped.context("the account has no data key: what it kept was erased")?;
-        DataKey::unwrap(&self.keyring, account, &wrapped).context("cannot unwrap the data key of an account")
+    async fn data_key(&self, account: Id) -> Result<DataKey, Error> {
+        let key = seal::data_key(&self.db, &self.keyring, account).await?;
+        Ok(key.context("the account has no data key: what it kept was erased")?)
     }
 }
 

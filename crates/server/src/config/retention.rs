@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::clock::micros;
+
 /// How long things are kept. A worker removes what is older, within a minute or so.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Retention")]
@@ -25,6 +27,13 @@ pub struct Retention {
         value_name = "HOURS"
     )]
     pub idempotency_hours: u32,
+}
+
+impl Retention {
+    /// Requests of before this moment are no longer known by their `Idempotency-Key`.
+    pub(crate) fn repeatable_since(&self, now_us: i64) -> i64 {
+        now_us - micros(Duration::from_hours(self.idempotency_hours.into()))
+    }
 }
 
 /// A number of days as a time.

@@ -12,7 +12,7 @@ use super::duplicates::{self, NotSearched, Similar};
 use super::{Outcome, Picture, SkipReason, Skipped};
 use crate::app::{self, App};
 use crate::auth::principal::Principal;
-use crate::clock;
+use crate::clock::{self, micros};
 use crate::config::of_days;
 use crate::error::Error;
 use crate::origin::Origin;
@@ -186,7 +186,7 @@ async fn keep(app: &App, account: Id, rows: &[NewEmbedding], pictures: Vec<Pictu
     let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
     let longest = app.config.http.request_timeout + Duration::from_mins(1);
     let mut tx = app.db.write(account).await?;
-    let until = clock::now_us() + longest.as_micros() as i64;
+    let until = clock::now_us() + micros(longest);
     blobs::reserve(&mut tx, account, blobs::Kind::Image, &ids, until).await?;
     tx.commit().await?;
     let keys: Vec<Key> = ids.into_iter().map(|id| Key { account, kind: blobs::Kind::Image, id }).collect();
@@ -205,7 +205,7 @@ async fn store(
 ) -> Result<Id, Error> {
     let (account, now) = (caller.account, clock::now_us());
     let days = caller.settings.image_days.or(app.config.retention.image_days);
-    let expires = days.map(|days| now + of_days(days).as_micros() as i64);
+    let expires = days.map(|days| now + micros(of_days(days)));
     let mut tx = caller.write(&app.db).await?;
     let id = match target {
         Target::New { facts, collection } => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use vultus_store::{blobs, retention};
 
 use super::Tools;
-use crate::clock;
+use crate::clock::{self, micros};
 use crate::config::of_days;
 
 /// How often.
@@ -26,12 +26,11 @@ pub(super) async fn run(tools: Tools) {
 
 async fn retain(tools: &Tools) -> vultus_store::Result<()> {
     let now = clock::now_us();
-    let before = |days| now - of_days(days).as_micros() as i64;
+    let before = |days| now - micros(of_days(days));
     while blobs::expire(&tools.db, now, BATCH).await? > 0 {}
     let snapshots = retention::forget_snapshots(&tools.db, before(tools.retention.snapshot_days)).await?;
     let ids = retention::forget_tombstones(&tools.db, before(tools.retention.deleted_id_days)).await?;
-    let hours = i64::from(tools.retention.idempotency_hours);
-    let requests = retention::forget_requests(&tools.db, now - hours * 3_600 * clock::SECOND_US).await?;
+    let requests = retention::forget_requests(&tools.db, tools.retention.repeatable_since(now)).await?;
     if snapshots + ids + requests > 0 {
         tracing::info!(snapshots, deleted_ids = ids, requests, "forgotten after their time");
     }

@@ -12,7 +12,7 @@ use vultus_store::jobs::{self, Claim, Job, Terms};
 
 use super::kinds::{self, Kind};
 use super::{Tools, upkeep};
-use crate::clock;
+use crate::clock::{self, micros};
 
 /// How often an idle worker looks for jobs.
 const IDLE: Duration = Duration::from_secs(1);
@@ -141,10 +141,6 @@ async fn within<T>(tools: &Tools, work: impl Future<Output = vultus_store::Resul
         done = work => done,
         error = tools.db.silence() => Err(error),
     }
-}
-
-fn micros(duration: Duration) -> i64 {
-    duration.as_micros() as i64
 }
 
 /// The text of a panic.

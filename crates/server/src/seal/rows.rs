@@ -40,6 +40,17 @@ impl vultus_store::DataKey for AccountKey {
     }
 }
 
+/// The data key of an account, for what is sealed outside of the database; none before the account has stored anything that is
+/// sealed, and after it was erased.
+///
+/// # Errors
+/// [`vultus_store::Error::Seal`] when the key cannot be unwrapped, and those of the database.
+pub async fn data_key(db: &Db, keyring: &Keyring, account: Id) -> vultus_store::Result<Option<DataKey>> {
+    let wrapped = data_keys::by_account(db, account).await?;
+    let key = wrapped.map(|wrapped| DataKey::unwrap(keyring, account, &wrapped)).transpose();
+    key.map_err(|refusal| vultus_store::Error::Seal(refusal.into()))
+}
+
 /// Wraps the data keys that are wrapped under a former secret under the one in force; gives their number.
 ///
 /// # Errors

@@ -71,7 +71,7 @@ async fn pictures_and_ids_that_are_no_use_are_reported() {
 #[tokio::test]
 async fn embeddings_of_another_model_are_not_compared() {
     let app = TestApp::with_worker(|config| config.matching.refit_delay = std::time::Duration::from_millis(1)).await;
-    let account = vultus_store::accounts::list(&app.app.db).await.unwrap()[0].id;
+    let account = app.account().await;
     let collection = app.collection("Old").await;
     let id = vultus::app::new_id(vultus_store::Kind::Enrollment).unwrap();
     let embedding = vultus_store::embeddings::NewEmbedding {

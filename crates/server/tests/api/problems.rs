@@ -187,7 +187,7 @@ async fn people(problems: &mut Problems) {
 
 /// Stores people without pictures; gives the id of the last one.
 async fn store(app: &TestApp, count: usize, embeddings: &[NewEmbedding]) -> String {
-    let account = vultus_store::accounts::list(&app.app.db).await.unwrap()[0].id;
+    let account = app.account().await;
     let mut tx = app.app.db.write(account).await.unwrap();
     let mut last = None;
     for _ in 0..count {
@@ -227,8 +227,7 @@ async fn pools(problems: &mut Problems) {
         config.http.body_memory_bytes = 0;
     })
     .await;
-    let (own, other) =
-        (vultus_store::accounts::list(&app.app.db).await.unwrap()[0].id, Id::new(Kind::Account, 1, [0; 8]));
+    let (own, other) = (app.account().await, Id::new(Kind::Account, 1, [0; 8]));
     let held = app.app.uploads.take(other, app.app.uploads.total()).unwrap();
     problems.add("uploads_full", app.post_bytes("/v1/facedetect", photo("collins")).await);
     drop(held);

@@ -20,7 +20,7 @@ async fn the_files_of_the_database_hold_no_vector_in_plain() {
     let id = app.enroll("Eileen", &photo("collins")).await;
     app.join(&id, &home).await;
     app.jobs_done().await;
-    let (db, account) = (app.app.db.clone(), vultus_store::accounts::list(&app.app.db).await.unwrap()[0].id);
+    let (db, account) = (app.app.db.clone(), app.account().await);
     let stored = embeddings::list(&db, account, id.parse().unwrap()).await.unwrap();
     let bytes: Vec<u8> = stored[0].vector.iter().flat_map(|value| value.to_le_bytes()).collect();
     assert_eq!(bytes.len(), 4 * 512);
@@ -73,7 +73,7 @@ async fn a_stored_classifier_that_cannot_be_read_is_fitted_again_and_no_client_n
     let id = app.enroll("Eileen", &photo("collins")).await;
     app.join(&id, &home).await;
     app.jobs_done().await;
-    let (db, account) = (app.app.db.clone(), vultus_store::accounts::list(&app.app.db).await.unwrap()[0].id);
+    let (db, account) = (app.app.db.clone(), app.account().await);
     let (home, probe) = (home.parse().unwrap(), json!({"collection_id": home, "img": base64(&photo("collins"))}));
     let fitted = fits::of_collection(&db, account, home).await.unwrap().unwrap();
     let damaged = Fit { fitted: now_us(), data: b"of another program".to_vec(), ..fitted };

@@ -22,7 +22,7 @@ async fn a_judgement_has_the_documented_shape_and_is_stored() {
         assert!((data["score"].as_f64().unwrap() - score).abs() < 1e-6, "the confidence of the class");
 
         let key = data["key"].as_str().unwrap().parse().unwrap();
-        let account = vultus_store::accounts::list(&app.app.db).await.unwrap()[0].id;
+        let account = app.account().await;
         let stored = vultus_store::snapshots::by_id(&app.app.db, account, key).await.unwrap();
         assert_eq!(stored.class, class);
     }

@@ -3,6 +3,8 @@
 //! The key is noted in the transaction of the change (`Principal::write`), so that it does not matter where the first request
 //! stopped. A request that changes nothing, because it is wrong or only reads, is simply carried out again.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +13,7 @@ use vultus_store::idempotency::{self, Done};
 
 use crate::app::App;
 use crate::auth::principal::{Fingerprint, Principal, Repeat};
-use crate::clock;
+use crate::clock::{self, micros};
 use crate::error::Error as FlowError;
 use crate::http::wire::error::Error;
 
@@ -23,8 +25,8 @@ pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 pub(crate) const MAX_KEY_CHARS: usize = 255;
 /// Longest answer that is kept. Answers to changes have a few hundred bytes.
 const MAX_ANSWER_BYTES: usize = 256 << 10;
-/// How long a request may still run after its time is over, in seconds. Then its answer counts as lost.
-const AFTERWARDS_S: i64 = 60;
+/// How long a request may still run after its time is over. Then its answer counts as lost.
+const AFTERWARDS: Duration = Duration::from_mins(1);
 
 /// Why a request is not carried out.
 pub(crate) enum Refused {
@@ -65,7 +67,7 @@ pub(crate) fn of(method: &Method, headers: &HeaderMap, app: &App) -> Result<Opti
         field: "Idempotency-Key".into(),
         problem: format!("must have 1 to {MAX_KEY_CHARS} ASCII characters: send a random one, such as a UUID"),
     })?;
-    let since = clock::now_us() - i64::from(app.config.retention.idempotency_hours) * 3_600 * clock::SECOND_US;
+    let since = app.config.retention.repeatable_since(clock::now_us());
     Ok(Some(Repeat::new(key.to_owned(), since)))
 }
 
@@ -94,7 +96,7 @@ pub(crate) async fn check(app: &App, caller: &Principal, fingerprint: Fingerprin
     if of_before != fingerprint {
         return Err(Error::KeyReused.into());
     }
-    let longest = app.config.http.request_timeout.as_micros() as i64 + AFTERWARDS_S * clock::SECOND_US;
+    let longest = micros(app.config.http.request_timeout + AFTERWARDS);
     match answer {
         Some((status, body)) => Err(Refused::Again(status, body)),
         None if clock::now_us() - created < longest => Err(Error::RepeatInProgress.into()),

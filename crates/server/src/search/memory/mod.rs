@@ -16,12 +16,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use vultus_store::collections::CollectionKey;
-use vultus_store::{Db, Id, collections, data_keys};
+use vultus_store::{Db, Id, collections};
 
 use self::loaded::{LoadedGallery, Slot, blocking, news};
 use self::snapshot::Folder;
 use crate::keyring::Keyring;
-use crate::seal::DataKey;
+use crate::seal;
 use crate::search::Error;
 use crate::search::{Cache, Hit, Space, VectorIndex};
 
@@ -140,16 +140,9 @@ impl Galleries {
 
     /// Reads the snapshot, if there is one that can be read.
     async fn load(&self, key: CollectionKey, model: &str) -> Result<Option<LoadedGallery>, Error> {
-        let Some(data_key) = self.data_key(key.account).await? else { return Ok(None) };
+        let Some(data_key) = seal::data_key(&self.db, &self.keyring, key.account).await? else { return Ok(None) };
         let (folder, model) = (self.folder.clone(), model.to_owned());
         blocking(move || folder.load(&data_key, key, &model)).await
-    }
-
-    /// The data key of an account; none before the account has stored an embedding, and after it was erased.
-    async fn data_key(&self, account: Id) -> Result<Option<DataKey>, Error> {
-        let wrapped = data_keys::by_account(&self.db, account).await?;
-        let key = wrapped.map(|wrapped| DataKey::unwrap(&self.keyring, account, &wrapped)).transpose();
-        Ok(key.context("cannot unwrap the data key of an account")?)
     }
 
     async fn remove_snapshot(&self, collection: Id) -> Result<(), Error> {
@@ -163,7 +156,7 @@ impl Galleries {
         if loaded.gallery.len() < WORTH_A_SNAPSHOT || slot.is_saved() {
             return Ok(());
         }
-        let Some(data_key) = self.data_key(key.account).await? else { return Ok(()) };
+        let Some(data_key) = seal::data_key(&self.db, &self.keyring, key.account).await? else { return Ok(()) };
         let folder = self.folder.clone();
         let saved = blocking(move || folder.save(&data_key, key, &loaded).map(|()| loaded)).await?;
         let saved = saved.with_context(|| format!("cannot write to {}", self.folder.0.display()))?;

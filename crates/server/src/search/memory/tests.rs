@@ -7,6 +7,7 @@ use vultus_store::enrollments::{self, NewEnrollment};
 use vultus_store::{Kind, accounts};
 
 use super::*;
+use crate::seal::DataKey;
 
 const MODEL: &str = "m";
 const DIMENSION: usize = 8;
